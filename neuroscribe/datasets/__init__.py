@@ -1,0 +1,1 @@
+"""Corpora, splits, schemas and the store: the only code that touches files."""

@@ -1,0 +1,1 @@
+"""Sources of documents: one file per scheme, registered by its name."""

@@ -1,0 +1,1 @@
+"""Exemplars to prompt to explanation."""

@@ -1,0 +1,1 @@
+"""Array operations: a readable PyTorch twin for each kernel. Imports torch alone."""

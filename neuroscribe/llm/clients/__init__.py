@@ -1,0 +1,1 @@
+"""LLM clients: one file per spec scheme, registered by its name."""

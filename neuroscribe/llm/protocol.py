@@ -1,0 +1,128 @@
+"""What is said between a dialogue and a client: requests, replies, and the dialogue itself.
+
+Explainers, simulators and judges are generators: they yield requests and are sent replies, and do no
+I/O. One driver (`llm.driver`) awaits for them all, so journal, throttle, budget and concurrency are
+written once. The shape follows httpx's `auth_flow`.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+from neuroscribe.records import Status
+
+Role = Literal["system", "user", "assistant"]
+TopLogprobs = Mapping[str, float]
+"""Token text to natural-log probability: the alternatives at one position."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatRequest:
+    """Ask for the next turn of a chat."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    """Most tokens the answer may have."""
+    schema: Mapping[str, Any] | None = None
+    """JSON schema that the answer must follow; None for free text."""
+    top_logprobs: int = 0
+    """Alternatives wanted at each generated token (at most 20); 0 for none."""
+    temperature: float | None = None
+    """None leaves it to the endpoint (some models refuse the parameter)."""
+    sample: int = 0
+    """Distinguishes otherwise equal requests: the second candidate is sample 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptLogprobsRequest:
+    """Ask which tokens a model expects at given places of a prompt, without generating."""
+
+    prompt: str
+    slots: tuple[int, ...]
+    """Character offsets in `prompt`, ascending, at which a token begins."""
+    top_logprobs: int = 20
+    """Alternatives wanted at each slot."""
+    sample: int = 0
+
+
+Request = ChatRequest | PromptLogprobsRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedToken:
+    """One token of an answer with its alternatives."""
+
+    text: str
+    top: TopLogprobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came of a request. Never an exception: a failure is an outcome with a reason."""
+
+    status: Status
+    llm: str
+    """The spec of the client that answered, such as `openai:gpt-5-mini` or `mock`."""
+    created_at: datetime
+    """When the answer was given; a journalled answer keeps its first time."""
+    text: str = ""
+    generated: tuple[GeneratedToken, ...] | None = None
+    """One entry per generated token where `top_logprobs` were asked for and given."""
+    slots: tuple[TopLogprobs | None, ...] | None = None
+    """One entry per slot of a `PromptLogprobsRequest`; None where the endpoint gave nothing."""
+    reason: str | None = None
+    """What went wrong where `status` is not `ok`."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    """None where the price of the model is not known."""
+    journalled: bool = False
+    """Whether the answer came from the journal: nothing was sent or paid."""
+
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+Dialogue = Generator[Sequence[Request], Sequence[Reply], ResultT_co]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What an endpoint has been seen to do."""
+
+    prompt_logprobs: bool
+    """Log-probabilities of prompt tokens, one entry per slot."""
+    generated_logprobs: bool
+    """Log-probabilities of generated tokens."""
+    json_schema: bool
+    """Answers that follow a JSON schema."""
+    splits_ten: bool = False
+    """Whether the tokenizer cuts "10" into "1" and "0", which prompt log-probabilities cannot undo."""
+
+
+class Client(Protocol):
+    """An LLM."""
+
+    @property
+    def spec(self) -> str:
+        """How the user named it, such as `openai:gpt-5-mini`."""
+
+    async def complete(self, requests: Sequence[Request]) -> list[Reply]:
+        """Answer all requests, in order; failures are replies with another status than `ok`.
+
+        Raises:
+            BudgetReached: never; requests over the budget get the status `skipped`.
+        """
+
+    async def capabilities(self) -> Capabilities:
+        """What the endpoint can do, asked once."""
+
+    async def aclose(self) -> None:
+        """Release connections."""

@@ -1,0 +1,1 @@
+"""Subject and corpus to exemplars and statistics, by streaming reducers that merge."""

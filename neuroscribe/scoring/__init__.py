@@ -1,0 +1,1 @@
+"""Truth against prediction: metrics, scorers, baselines, intervals."""

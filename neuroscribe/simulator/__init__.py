@@ -1,0 +1,1 @@
+"""Explanation and tokens to predicted activations."""

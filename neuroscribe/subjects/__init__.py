@@ -1,0 +1,1 @@
+"""The model under study: loading, sites, hooks, and the sources of its units."""

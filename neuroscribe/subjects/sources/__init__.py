@@ -1,0 +1,1 @@
+"""Where units come from: one file per kind of site, registered by its name."""
