@@ -77,7 +77,7 @@ def activation_table(tokens: Sequence[str], values: Sequence[int | str]) -> str:
     r"""The lines of one sequence, markers included, each ended by a newline.
 
     >>> activation_table(["a", " b"], [0, 10])
-    '<start>\\na\\t0\\n b\\t10\\n<end>\\n'
+    '<start>\na\t0\n b\t10\n<end>\n'
     """
     lines = [f"{escape(token)}\t{value}\n" for token, value in zip(tokens, values, strict=True)]
     return f"{START}\n{''.join(lines)}{END}\n"

@@ -1,4 +1,4 @@
-"""One lookup for everything that has a name: explainers, simulators, scorers, sources, corpora, clients.
+"""One lookup for all that has a name: explainers, simulators, scorers, sources, corpora, clients.
 
 A plug-in is one file. Its name is the registered name, and its module-level `PLUGIN` is what is
 registered (a class or a function; each kind's package says which). Third parties register under the

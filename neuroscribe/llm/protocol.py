@@ -1,8 +1,8 @@
 """What is said between a dialogue and a client: requests, replies, and the dialogue itself.
 
-Explainers, simulators and judges are generators: they yield requests and are sent replies, and do no
-I/O. One driver (`llm.driver`) awaits for them all, so journal, throttle, budget and concurrency are
-written once. The shape follows httpx's `auth_flow`.
+Explainers, simulators and judges are generators: they yield requests and are sent replies, and do
+no I/O. One driver (`llm.driver`) awaits for them all, so journal, throttle, budget and concurrency
+are written once. The shape follows httpx's `auth_flow`.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -104,7 +104,7 @@ class Capabilities:
     json_schema: bool
     """Answers that follow a JSON schema."""
     splits_ten: bool = False
-    """Whether the tokenizer cuts "10" into "1" and "0", which prompt log-probabilities cannot undo."""
+    """Whether the tokenizer cuts "10" into "1" and "0": prompt log-probabilities cannot undo it."""
 
 
 class Client(Protocol):
