@@ -40,7 +40,7 @@ class CorpusError(InputError):
 
 
 class StudyError(InputError):
-    """The directory is not a study this version can read, or its settings differ from those asked."""
+    """The directory is not a study this version reads, or it was made with other settings."""
 
 
 class RecordError(InputError):
