@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from neuroscribe import heatmap
 from neuroscribe.errors import RecordError, SubjectError
 
 Split = Literal["train", "calibration", "valid", "test"]
@@ -153,6 +154,10 @@ class Exemplar:
     def peak_activation(self) -> float:
         """The largest activation."""
         return max(self.activations)
+
+    def _repr_html_(self) -> str:
+        """The tokens as a heat map, for notebooks."""
+        return heatmap.html(self.sequence.tokens, self.activations, largest=self.peak_activation)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,201 @@
+"""A study's tables on disk: Parquet parts that are written once, whole, or not at all.
+
+A part is written under a temporary name, flushed to the disk and renamed, so a reader (or a process
+killed at any moment) sees either no part or a complete one. A part's name is the hash of its
+content: writing the same rows again changes nothing. Rows that belong to units lie in one folder
+per site, sorted, in small row groups, so one unit is found by reading a fraction of one file.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from neuroscribe.datasets.schema import IDENTITY, SCHEMAS
+from neuroscribe.errors import StoreError
+
+ROW_GROUP_ROWS = 4096
+"""Rows a group: about 35 units with 120 exemplars each, one megabyte to read for one unit."""
+
+_TEMPORARY = ".tmp-"
+_STATUS_ORDER = ("ok", "refused", "unparsed", "skipped", "failed")
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Create or replace a file so that it is seen complete or not at all.
+
+    Args:
+        path: where; its folder is made if it is missing.
+        write: writes the whole content to the temporary path it is given.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written; nothing is left behind.
+    """
+    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}; "
+            "free some space or choose another place, then run the same command again"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Delete temporary files that a killed writer left behind."""
+    for leftover in root.rglob(f"{_TEMPORARY}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def write_part(root: Path, table: str, rows: pa.Table, *, site: str | None = None) -> Path:
+    """Add one part to a table of the study at `root`.
+
+    Args:
+        root: the study's directory.
+        table: name of the table.
+        rows: in the table's schema (columns in any order).
+        site: the folder for tables whose rows belong to units.
+
+    Returns:
+        The part's path; one that was already there is left as it is.
+
+    Raises:
+        StoreError: the rows do not have the schema, or the disk is full.
+    """
+    try:
+        rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
+        raise StoreError(f"rows for table {table!r} do not have its schema: {error}") from error
+    folder = root / table if site is None else root / table / quote(site, safe="")
+    path = folder / f"part-{_hash(rows)}.parquet"
+    if not path.exists():
+        write_atomically(
+            path,
+            lambda temporary: pq.write_table(
+                rows,
+                temporary,
+                compression="zstd",
+                row_group_size=ROW_GROUP_ROWS,
+                write_page_index=True,
+            ),
+        )
+    return path
+
+
+def read(
+    root: str | Path,
+    table: str,
+    *,
+    columns: Sequence[str] | None = None,
+    where: pc.Expression | None = None,
+    site: str | None = None,
+) -> pa.Table:
+    """Read rows of a table; an absent table has none.
+
+    Args:
+        root: a study's directory, or an fsspec URL of one.
+        table: name of the table.
+        columns: all if None.
+        where: a pyarrow filter, pushed down to row groups.
+        site: read only this site's folder.
+
+    Raises:
+        StoreError: there is no such table, or a part is damaged.
+    """
+    if table not in SCHEMAS:
+        raise StoreError(f"no table is called {table!r}; there are: {', '.join(SCHEMAS)}")
+    filesystem, path = fsspec.core.url_to_fs(str(root))
+    folder = f"{path}/{table}" if site is None else f"{path}/{table}/{quote(site, safe='')}"
+    schema = SCHEMAS[table]
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    if not filesystem.exists(folder):
+        return wanted.empty_table()
+    try:
+        parts = sorted(name for name in filesystem.find(folder) if name.endswith(".parquet"))
+        source = ds.dataset(parts, schema=schema, format="parquet", filesystem=filesystem)
+        return source.to_table(columns=None if columns is None else list(columns), filter=where)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StoreError(f"table {table!r} of {root} cannot be read: {error}") from error
+
+
+def load(path: str | Path, table: str) -> pa.Table:
+    """All current rows of one table of a study, on this machine or behind a URL.
+
+    Args:
+        path: a study's directory, or an fsspec URL (`s3://...`, `hf://datasets/...`).
+        table: `sequences`, `units`, `exemplars`, `explanations`, `simulations` or `scores`.
+
+    Raises:
+        StoreError: no such table, or a damaged part.
+    """
+    return current(table, read(path, table))
+
+
+def current(table: str, rows: pa.Table) -> pa.Table:
+    """Drop rows that a later repair superseded.
+
+    Of the rows with one identity (`schema.IDENTITY`) the one with the best outcome is kept: by
+    status, then by coverage, then the latest. Other tables pass unchanged.
+    """
+    if table not in IDENTITY or rows.num_rows == 0:
+        return rows
+    preference = [_preference(table, row) for row in rows.select(_deciding(table)).to_pylist()]
+    keys = rows.select(IDENTITY[table]).to_pylist()
+    best: dict[tuple[Any, ...], int] = {}
+    for index, key in enumerate(keys):
+        identity = tuple(key.values())
+        if identity not in best or preference[index] > preference[best[identity]]:
+            best[identity] = index
+    if len(best) == rows.num_rows:
+        return rows
+    return rows.take(sorted(best.values()))
+
+
+def _deciding(table: str) -> list[str]:
+    return {
+        "explanations": ["status", "created_at"],
+        "simulations": ["status"],
+        "scores": ["coverage"],
+    }[table]
+
+
+def _preference(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    if table == "scores":
+        return (row["coverage"],)
+    worth = -_STATUS_ORDER.index(row["status"])
+    return (worth, row["created_at"]) if "created_at" in row else (worth,)
+
+
+def _hash(rows: pa.Table) -> str:
+    """Hash of the content, however it is chunked."""
+    digest = hashlib.sha256()
+    for column in rows.combine_chunks().columns:
+        for chunk in column.chunks:
+            with pa.BufferOutputStream() as sink:
+                with pa.ipc.new_stream(sink, pa.schema([("column", chunk.type)])) as stream:
+                    stream.write_batch(pa.record_batch({"column": chunk}))
+                digest.update(sink.getvalue())
+    return digest.hexdigest()[:16]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
