@@ -1,0 +1,88 @@
+"""The explaining stage: units to explanations."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from neuroscribe import progress
+from neuroscribe.datasets import store
+from neuroscribe.datasets.rows import explanations_table
+from neuroscribe.llm.protocol import Dialogue
+from neuroscribe.llm.session import Session
+from neuroscribe.records import Explanation, UnitId, UnitRecord
+from neuroscribe.study.outcome import Outcome
+from neuroscribe.study.reading import Reader
+from neuroscribe.study.writing import Buffer
+
+Explainer = Callable[[UnitRecord], Dialogue[Explanation]]
+
+REPEATED = ("failed", "skipped")
+"""Statuses of items that the next run tries again."""
+
+
+def explain_study(
+    reader: Reader,
+    units: Sequence[UnitId],
+    explainer: Explainer,
+    session: Session,
+    *,
+    name: str,
+) -> Outcome:
+    """Explain the units that have no explanation by this explainer and LLM yet.
+
+    Args:
+        reader: the study.
+        units: which ones.
+        explainer: asks for one explanation.
+        session: the LLM.
+        name: the explainer's registered name.
+    """
+    root = reader.root
+    before = {
+        explanation.unit: explanation
+        for explanation in reader.explanations()
+        if (explanation.explainer, explanation.llm) == (name, session.spec)
+    }
+    todo = [unit for unit in units if _is_open(before.get(unit))]
+    counts: Counter[str] = Counter()
+
+    def write(explanations: list[Explanation]) -> None:
+        ordered = sorted(explanations, key=lambda explanation: explanation.unit)
+        for site, members in groupby(ordered, key=lambda explanation: explanation.unit.site):
+            store.write_part(root, "explanations", explanations_table(members), site=site)
+
+    with (
+        Buffer(write) as buffer,
+        progress.bar("explaining", total=len(todo), unit="units") as bar,
+    ):
+
+        def take(_: UnitId, explanation: Explanation) -> None:
+            counts[explanation.status] += 1
+            known = before.get(explanation.unit)
+            # A unit with nothing to explain says so once, not at every run.
+            if known is None or (known.status, known.reason) != (
+                explanation.status,
+                explanation.reason,
+            ):
+                buffer.add(explanation)
+            bar.advance(cost_usd=session.cost_usd)
+
+        session.run(_jobs(reader, todo, explainer), take)
+    return Outcome(
+        stage="explain",
+        counts=dict(counts),
+        already_done=len(units) - len(todo),
+        left=len(todo) - sum(counts.values()),
+        session=session.summary(),
+    )
+
+
+def _jobs(
+    reader: Reader, units: Sequence[UnitId], explainer: Explainer
+) -> Iterator[tuple[UnitId, Dialogue[Explanation]]]:
+    for record in reader.unit_records(units, splits=["train"]):
+        yield record.unit, explainer(record)
+
+
+def _is_open(explanation: Explanation | None) -> bool:
+    return explanation is None or explanation.status in REPEATED

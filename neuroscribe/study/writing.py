@@ -1,0 +1,55 @@
+"""Results of an LLM stage on their way to the store: in parts, often enough to lose little.
+
+A part is written every `RESULTS` results or `SECONDS` seconds and at the end, also when the stage is
+interrupted. What a kill loses is in the journal, so doing it again sends nothing.
+"""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+ResultT = TypeVar("ResultT")
+
+RESULTS = 500
+SECONDS = 30.0
+
+
+class Buffer(Generic[ResultT]):
+    """Collects results and hands them over in batches."""
+
+    def __init__(
+        self,
+        write: Callable[[list[ResultT]], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Collect for `write`, which is given at least one result at a time."""
+        self._write = write
+        self._clock = clock
+        self._results: list[ResultT] = []
+        self._last = clock()
+
+    def add(self, result: ResultT) -> None:
+        """Keep one result, and write if it is time."""
+        self._results.append(result)
+        if len(self._results) >= RESULTS or self._clock() - self._last >= SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is there."""
+        if self._results:
+            self._write(self._results)
+            self._results = []
+        self._last = self._clock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.flush()
