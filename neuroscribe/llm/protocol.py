@@ -8,7 +8,7 @@ are written once. The shape follows httpx's `auth_flow`.
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from neuroscribe.records import Status
 
@@ -107,6 +107,7 @@ class Capabilities:
     """Whether the tokenizer cuts "10" into "1" and "0": prompt log-probabilities cannot undo it."""
 
 
+@runtime_checkable
 class Client(Protocol):
     """An LLM."""
 

@@ -19,6 +19,9 @@ Explainer = Callable[[UnitRecord], Dialogue[Explanation]]
 REPEATED = ("failed", "skipped")
 """Statuses of items that the next run tries again."""
 
+NO_LLM = "none"
+"""Named by the explanations of units that have nothing to explain."""
+
 
 def explain_study(
     reader: Reader,
@@ -41,7 +44,7 @@ def explain_study(
     before = {
         explanation.unit: explanation
         for explanation in reader.explanations()
-        if (explanation.explainer, explanation.llm) == (name, session.spec)
+        if explanation.explainer == name and explanation.llm in (session.spec, NO_LLM)
     }
     todo = [unit for unit in units if _is_open(before.get(unit))]
     counts: Counter[str] = Counter()

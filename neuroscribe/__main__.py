@@ -1,0 +1,5 @@
+"""`python -m neuroscribe`: the command line."""
+
+from neuroscribe.cli import main
+
+main()

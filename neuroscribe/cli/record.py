@@ -1,0 +1,86 @@
+"""`neuroscribe record`: subject and corpus to exemplars and statistics."""
+
+from typing import Annotated
+
+import typer
+
+from neuroscribe.cli.options import Directory
+
+NAME = "record"
+
+
+def command(
+    directory: Directory,
+    *,
+    subject: Annotated[
+        str, typer.Option(help="Model: a Hugging Face name or path, or `minilm`.")
+    ] = "minilm",
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="`stdlib`, `text:PATH`, `jsonl:PATH`, `parquet:PATH` or `hf:NAME[:CONFIG]`."
+        ),
+    ] = "stdlib",
+    sites: Annotated[
+        str,
+        typer.Option(help="Sites: `mlp`, `mlp.3`, `resid.0`, `attn.2`, `module:PATH[:in]`; commas."),
+    ] = "mlp",
+    top_k: Annotated[int, typer.Option(help="Top exemplars per unit, split and sign.")] = 20,
+    n_random: Annotated[int, typer.Option(help="Random exemplars per split.")] = 10,
+    sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 64,
+    minimum_length: Annotated[
+        int | None,
+        typer.Option(help="Keep document tails from this length.", show_default="whole only"),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Stop after this many tokens.", show_default="all")
+    ] = None,
+    polarity: Annotated[
+        str, typer.Option(help="`positive`, `both`, or `auto`: both where values have two signs.")
+    ] = "auto",
+    batch_size: Annotated[int, typer.Option(help="Sequences per forward pass.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of splits and random exemplars.")] = 0,
+    device: Annotated[str, typer.Option(help="`auto`, `cpu`, `cuda`, `cuda:1`.")] = "auto",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="`float32`, `bfloat16` or `float16`.",
+            show_default="float32 on a CPU, else the checkpoint's",
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Revision of the model on the hub.", show_default="main")
+    ] = None,
+) -> None:
+    """Run a model over a corpus once, and keep every unit's exemplars and statistics.
+
+    A recording that was interrupted goes on from its last checkpoint when the same command is run
+    again. The tables land in DIRECTORY; explain them next.
+    """
+    from neuroscribe.study import Study
+
+    study = Study.create(
+        directory,
+        subject=subject,
+        corpus=corpus,
+        device=device,
+        dtype=dtype,
+        revision=revision,
+    )
+    study.record(
+        sites=sites,
+        top_k=top_k,
+        n_random=n_random,
+        sequence_length=sequence_length,
+        minimum_length=minimum_length,
+        max_tokens=max_tokens,
+        polarity=polarity,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    recorded = study.manifest["recorded"]
+    typer.echo(
+        f"recorded {sum(study.widths.values()):,} units of {len(study.widths)} sites on "
+        f"{recorded['tokens']:,} tokens into {directory}\n"
+        f"next: neuroscribe explain {directory} --llm mock"
+    )

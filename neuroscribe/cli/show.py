@@ -1,0 +1,89 @@
+"""`neuroscribe show`: one unit in the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neuroscribe import heatmap
+from neuroscribe.cli.options import Directory
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from neuroscribe.study import UnitReport
+
+NAME = "show"
+
+
+def command(
+    directory: Directory,
+    unit: Annotated[
+        str, typer.Argument(help="Such as `mlp.4/12`; `mlp.4/12-` is its negative side.")
+    ],
+) -> None:
+    """Show a unit: exemplars as a heat map, explanations, scores beside their baselines."""
+    from rich.console import Console
+
+    from neuroscribe.study import Study
+
+    report = Study.open(directory).unit(unit)
+    console = Console(highlight=False, soft_wrap=True)
+    _print_statistics(console, report)
+    _print_explanations(report)
+    _print_scores(console, report.scores)
+    _print_exemplars(console, report)
+
+
+def _print_statistics(console: "Console", report: "UnitReport") -> None:
+    statistics = report.record.statistics
+    console.print(f"[bold]{report.record.unit}[/]")
+    typer.echo(
+        f"fires on {statistics.density:.2%} of {statistics.n_tokens:,} tokens; "
+        f"mean {statistics.mean:.3g}, largest {statistics.max:.3g}"
+    )
+
+
+def _print_explanations(report: "UnitReport") -> None:
+    if not report.explanations:
+        typer.echo("not explained yet")
+    for explanation in report.explanations:
+        said = explanation.text if explanation.status == "ok" else explanation.reason
+        typer.echo(
+            f"{explanation.llm} ({explanation.explainer}, {explanation.status}): "
+            f"{heatmap.visible(said or '')}"
+        )
+
+
+def _print_scores(console: "Console", scores: Sequence[Mapping[str, Any]]) -> None:
+    from rich.table import Table
+
+    if not scores:
+        return
+    table = Table(
+        "metric", "report set", "value", "95% interval", "random expl.", "look-up", "by"
+    )
+    for row in scores:
+        interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+        table.add_row(
+            row["metric"],
+            row["report_set"],
+            _number(row["value"]) if row["value"] is not None else row["reason"],
+            interval,
+            _number(row["baseline_random_explanation"]),
+            _number(row["baseline_token_lookup"]),
+            f"{row['scorer']}, {row['simulator']}, {row['llm']}",
+        )
+    console.print(table)
+
+
+def _print_exemplars(console: "Console", report: "UnitReport") -> None:
+    largest = report.record.max_activation
+    for exemplar in report.shown_exemplars():
+        line = heatmap.terminal(exemplar.sequence.tokens, exemplar.activations, largest=largest)
+        console.print(f"{exemplar.peak_activation:7.3f} ", end="")
+        console.print(line)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

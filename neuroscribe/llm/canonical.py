@@ -1,0 +1,65 @@
+"""The one text of a request that its journal key is the hash of.
+
+It holds everything that shapes the answer (address, model, the request with its sample index) and
+nothing of how it is sent (retries, speed, time-outs, which parameters the model refuses).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from neuroscribe.llm.protocol import ChatRequest, PromptLogprobsRequest, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who answers."""
+
+    base_url: str
+    """The endpoint's address; a fixed name for the mock in process."""
+    model: str
+    reasoning_effort: str | None = None
+
+
+def request_key(identity: Identity, request: Request) -> bytes:
+    """The journal key of a request: 32 bytes."""
+    return key_of(identity, _fields(request))
+
+
+def key_of(identity: Identity, fields: dict[str, Any]) -> bytes:
+    """The journal key of anything that is asked of one endpoint."""
+    about: dict[str, Any] = {"base_url": identity.base_url, "model": identity.model}
+    if identity.reasoning_effort is not None:
+        about["reasoning_effort"] = identity.reasoning_effort
+    text = json.dumps(about | fields, sort_keys=True, separators=(",", ":"), default=dict)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def characters(request: Request) -> int:
+    """Length of what the request says, for estimates."""
+    if isinstance(request, PromptLogprobsRequest):
+        return len(request.prompt)
+    return sum(len(message.content) for message in request.messages)
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    match request:
+        case ChatRequest():
+            return {
+                "kind": "chat",
+                "messages": [[message.role, message.content] for message in request.messages],
+                "max_tokens": request.max_tokens,
+                "schema": request.schema,
+                "top_logprobs": request.top_logprobs,
+                "temperature": request.temperature,
+                "sample": request.sample,
+            }
+        case PromptLogprobsRequest():
+            return {
+                "kind": "prompt_logprobs",
+                "prompt": request.prompt,
+                "slots": request.slots,
+                "top_logprobs": request.top_logprobs,
+                "sample": request.sample,
+            }

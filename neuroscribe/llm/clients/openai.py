@@ -1,0 +1,288 @@
+"""Any endpoint that speaks the OpenAI protocol, through OpenAI's own SDK.
+
+The SDK brings retries (Retry-After honoured), time-outs and pooling; there is no hand-written HTTP.
+Answers are read as plain JSON (`wire`), and every one is checked. A parameter that a model refuses
+is learnt from its first 400. Keys come from the environment alone and appear nowhere else.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+import httpx2
+import openai
+
+from neuroscribe.errors import BudgetReached, LLMError
+from neuroscribe.llm import capabilities as probes
+from neuroscribe.llm.bookkeeper import Bookkeeper, Use
+from neuroscribe.llm.budget import Budget
+from neuroscribe.llm.canonical import Identity, key_of
+from neuroscribe.llm.connection import Connection
+from neuroscribe.llm.credentials import NO_KEY, checked_address, key_from_environment
+from neuroscribe.llm.gather import gather
+from neuroscribe.llm.journal import Journal
+from neuroscribe.llm.outcome import Outcome
+from neuroscribe.llm.prices import Price, load_prices, price_of
+from neuroscribe.llm.protocol import Capabilities, ChatRequest, Reply, Request
+from neuroscribe.llm.settings import ClientSettings
+from neuroscribe.llm.spec import ClientContext, malformed, now
+from neuroscribe.llm.tally import Tally
+from neuroscribe.llm.wire import chat, prompt_logprobs
+from neuroscribe.llm.wire.body import read_body, usage
+from neuroscribe.llm.wire.dialect import LIMITS, Dialect
+from neuroscribe.llm.wire.errors import outcome_of
+
+OPENAI_URL = "https://api.openai.com/v1"
+_ARGUMENT = re.compile(r"(?P<model>[^\s@]+)(?:@(?P<base_url>https?://\S+))?")
+
+
+class OpenAIClient:
+    """An endpoint that speaks the OpenAI protocol.
+
+    Args:
+        spec: how the user named it.
+        model: the endpoint's name for the model.
+        base_url: None for OpenAI's own address.
+        journal: answers are kept there and taken from there.
+        budget: the most that may be spent.
+        settings: speed and patience.
+        transport: in place of the network.
+        identity: what the journal calls the endpoint; by default its address.
+        prices: by default those of the package and of the user.
+        clock: when answers come.
+
+    Raises:
+        InputError: no key for OpenAI's own address, a password in the address, or the cost is
+            limited and the price not known.
+    """
+
+    forms: ClassVar[tuple[str, ...]] = ("openai:MODEL", "openai:MODEL@BASE_URL")
+
+    def __init__(
+        self,
+        spec: str,
+        model: str,
+        base_url: str | None,
+        *,
+        journal: Journal | None = None,
+        budget: Budget | None = None,
+        settings: ClientSettings | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        identity: str | None = None,
+        prices: Mapping[str, Price] | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._spec = spec
+        self._model = model
+        self._base_url = checked_address(base_url) if base_url else OPENAI_URL
+        self._key = key_from_environment(needed=base_url is None)
+        self._settings = settings or ClientSettings()
+        self._transport = transport
+        self._dialect = Dialect(limit=LIMITS[1] if base_url is None else LIMITS[0])
+        self._books = Bookkeeper(
+            spec=spec,
+            identity=Identity(
+                base_url=identity or self._base_url,
+                model=model,
+                reasoning_effort=self._settings.reasoning_effort,
+            ),
+            price=price_of(load_prices() if prices is None else prices, model, base_url),
+            journal=journal,
+            budget=budget,
+            read_journal=self._settings.read_journal,
+            extra_output_tokens=self._extra_output_tokens,
+            clock=clock,
+        )
+        self._connection: Connection | None = None
+        self._capabilities: Capabilities | None = None
+
+    @classmethod
+    def from_spec(cls, argument: str, context: ClientContext) -> "OpenAIClient":
+        """Open `MODEL` or `MODEL@BASE_URL`."""
+        match = _ARGUMENT.fullmatch(argument)
+        if match is None:
+            raise malformed(f"openai:{argument}", cls.forms)
+        return cls(
+            f"openai:{argument}",
+            match["model"],
+            match["base_url"],
+            journal=context.journal,
+            budget=context.budget,
+            settings=context.settings,
+            prices=context.prices,
+            clock=context.clock,
+        )
+
+    @property
+    def spec(self) -> str:
+        """How the user named it."""
+        return self._spec
+
+    @property
+    def tally(self) -> Tally:
+        """What this client has done so far."""
+        return self._books.tally
+
+    def estimate(self, request: Request) -> Use | None:
+        """What a request would use at most; None where its answer is journalled."""
+        return None if self._books.stored(request) else self._books.estimate(request)
+
+    async def complete(self, requests: Sequence[Request]) -> list[Reply]:
+        """Answer all requests, in order, as many at once as the settings allow.
+
+        Raises:
+            LLMError: the key, the model or the address is wrong, so no request can succeed.
+            StoreError: the journal cannot be read or written.
+        """
+        return await gather(self._books.answer(request, self._ask) for request in requests)
+
+    async def capabilities(self) -> Capabilities:
+        """What the endpoint can do, asked once in the life of the journal.
+
+        Raises:
+            LLMError: the key, the model or the address is wrong.
+            BudgetReached: the probes themselves do not fit in the budget.
+        """
+        if self._capabilities is None:
+            self._capabilities = self._known_capabilities() or await self._probe()
+        return self._capabilities
+
+    async def aclose(self) -> None:
+        """Close all connections; the client opens new ones when it is used again."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.aclose()
+
+    async def _ask(self, request: Request, *, probing: bool = False) -> Outcome:
+        connection = self._connected()
+        # The body is made when the request's turn has come, with all that was learnt by then.
+        async with connection.in_flight:
+            return await self._exchange(connection, request, probing=probing)
+
+    async def _exchange(
+        self, connection: Connection, request: Request, *, probing: bool
+    ) -> Outcome:
+        if isinstance(request, ChatRequest):
+            lacking = chat.refused_ability(request, self._dialect)
+            if lacking is not None:
+                return Outcome(status="failed", reason=lacking, http_status=400)
+        discarded = Outcome(status="unparsed")
+        while True:
+            path, sent = self._body(request)
+            try:
+                body = await self._post(connection, path, sent, request)
+            except openai.APIError as error:
+                if isinstance(error, openai.BadRequestError) and self._learnt(error, sent):
+                    continue
+                return self._outcome_of(error, probing=probing)
+            outcome = body if isinstance(body, Outcome) else self._read(body, request)
+            if not isinstance(body, Outcome) and self._reasoned_away(body, sent, request):
+                discarded = outcome
+                continue
+            # What was spent on a discarded answer was paid all the same.
+            return replace(
+                outcome,
+                input_tokens=outcome.input_tokens + discarded.input_tokens,
+                output_tokens=outcome.output_tokens + discarded.output_tokens,
+            )
+
+    async def _post(
+        self, connection: Connection, path: str, sent: dict[str, Any], request: Request
+    ) -> Mapping[str, Any] | Outcome:
+        use = self._books.estimate(request)
+        reserved = use.input_tokens + use.output_tokens
+        body = read_body(await connection.post(path, sent, reserved))
+        if not isinstance(body, Outcome):
+            counted = usage(body)
+            used = counted["input_tokens"] + counted["output_tokens"]
+            connection.used(reserved, used or reserved)
+        return body
+
+    def _learnt(self, error: openai.BadRequestError, sent: dict[str, Any]) -> bool:
+        return self._dialect.learn(sent, error.param, str(error.body or error.message))
+
+    def _body(self, request: Request) -> tuple[str, dict[str, Any]]:
+        if not isinstance(request, ChatRequest):
+            body = prompt_logprobs.prompt_logprobs_body(request, self._model, self._dialect)
+            return prompt_logprobs.PATH, body
+        return chat.PATH, chat.chat_body(
+            request,
+            self._model,
+            self._dialect,
+            reasoning_effort=self._settings.reasoning_effort,
+            reasoning_allowance=self._settings.reasoning_allowance,
+        )
+
+    def _read(self, body: Mapping[str, Any], request: Request) -> Outcome:
+        if isinstance(request, ChatRequest):
+            return chat.read_chat(body, request)
+        return prompt_logprobs.read_prompt_logprobs(body, request)
+
+    def _reasoned_away(
+        self, body: Mapping[str, Any], sent: Mapping[str, Any], request: Request
+    ) -> bool:
+        if not isinstance(request, ChatRequest) or not chat.spent_on_reasoning(body):
+            return False
+        self._dialect.reasons = True
+        allowed = sent[self._dialect.limit] > request.max_tokens
+        return not allowed and self._settings.reasoning_allowance > 0
+
+    def _extra_output_tokens(self) -> int:
+        return self._settings.reasoning_allowance if self._dialect.reasons else 0
+
+    def _known_capabilities(self) -> Capabilities | None:
+        journal = self._books.journal
+        if journal is None or not self._settings.read_journal:
+            return None
+        entry = journal.get(key_of(self._books.identity, probes.ENTRY))
+        return None if entry is None else probes.from_entry(entry)
+
+    async def _probe(self) -> Capabilities:
+        outcomes: list[Outcome] = []
+
+        async def ask(request: Request) -> Outcome:
+            outcome = await self._ask(request, probing=True)
+            outcomes.append(outcome)
+            return outcome
+
+        replies = await gather(self._books.answer(probe, ask) for probe in probes.PROBES)
+        if any(reply.status == "skipped" for reply in replies):
+            raise BudgetReached(f"the budget does not allow to find out what {self.spec} can do")
+        conclusive = all(map(probes.is_conclusive, outcomes))
+        if all(reply.status == "failed" for reply in replies) and (
+            not conclusive or all(outcome.http_status == 404 for outcome in outcomes)
+        ):
+            raise LLMError(f"{self.spec} at {self._base_url} answers nothing: {replies[0].reason}")
+        found = probes.judge(replies)
+        if conclusive and self._books.journal is not None:
+            key = key_of(self._books.identity, probes.ENTRY)
+            self._books.journal.put(key, probes.to_entry(found))
+        return found
+
+    def _outcome_of(self, error: openai.APIError, *, probing: bool) -> Outcome:
+        return outcome_of(
+            error,
+            spec=self._spec,
+            base_url=self._base_url,
+            key=None if self._key == NO_KEY else self._key,
+            reached=self.tally.http_answers > 0,
+            attempts=self._settings.max_retries + 1,
+            probing=probing,
+        )
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.loop is not asyncio.get_running_loop():
+            self._connection = Connection(
+                base_url=self._base_url,
+                key=self._key,
+                settings=self._settings,
+                transport=self._transport,
+                tally=self.tally,
+            )
+        return self._connection
+
+
+PLUGIN = OpenAIClient

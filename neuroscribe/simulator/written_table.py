@@ -1,0 +1,36 @@
+"""Where the numbers stand in a table that an LLM wrote.
+
+Rows are found by their tab and counted; what the model made of the token before it does not matter,
+because predictions are mapped back by position. Lines without a tab (markers, code fences, remarks)
+are no rows.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+from neuroscribe.llm.protocol import GeneratedToken
+
+
+def number_indices(generated: Sequence[GeneratedToken]) -> list[int | None]:
+    r"""For each row, the index of the generated token with which its number begins.
+
+    Returns:
+        One entry per row; None where nothing follows the tab.
+
+    >>> texts = ("a", "\t", "1", "0", "\n", "b", "\t")
+    >>> number_indices([GeneratedToken(text=text, top={}) for text in texts])
+    [2, None]
+    """
+    texts = [token.text for token in generated]
+    starts = [0, *accumulate(map(len, texts))][:-1]
+    indices: list[int | None] = []
+    line_start = 0
+    for line in "".join(texts).split("\n"):
+        before, tab, number = line.rpartition("\t")
+        if tab:
+            blanks = len(number) - len(number.lstrip())
+            position = line_start + len(before) + 1 + blanks
+            indices.append(bisect_right(starts, position) - 1 if number.strip() else None)
+        line_start += len(line) + 1
+    return indices

@@ -1,0 +1,300 @@
+"""`Study`: a directory with one subject's recording, explanations and scores, and what fills it.
+
+The methods are plain and synchronous, each can be run again at any time, and each does only what is
+still missing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from neuroscribe import registry
+from neuroscribe.datasets.manifest import read_manifest
+from neuroscribe.datasets.schema import SCHEMAS
+from neuroscribe.datasets.store import remove_leftovers
+from neuroscribe.datasets.table import Table
+from neuroscribe.errors import StoreError, StudyError, SubjectError
+from neuroscribe.llm.session import Estimate, LLMOptions, Session, open_session
+from neuroscribe.records import Explanation, UnitId
+from neuroscribe.study.explaining import estimate_explaining, explain_study
+from neuroscribe.study.outcome import Outcome
+from neuroscribe.study.reading import Reader
+from neuroscribe.study.scoring import estimate_scoring, score_study
+from neuroscribe.study.status import StudyStatus, status_of
+from neuroscribe.study.unit_report import UnitReport
+from neuroscribe.subjects.selectors import select_units
+
+JOURNAL = "journal.sqlite"
+
+
+class Study:
+    """A study on disk."""
+
+    def __init__(
+        self, path: Path, *, plan: dict[str, Any] | None, manifest: dict[str, Any] | None
+    ) -> None:
+        """Use `create` or `open`."""
+        self.path = path
+        self._plan = plan
+        self._manifest = manifest
+        self._reader = Reader(path)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        subject: str,
+        corpus: str,
+        device: str = "auto",
+        dtype: str | None = None,
+        revision: str | None = None,
+    ) -> Self:
+        """Plan a study, or take up one that was begun; nothing is written before `record`.
+
+        Args:
+            path: the study's directory.
+            subject: a Hugging Face name or path, or `minilm`.
+            corpus: such as `stdlib` or `text:PATH`.
+            device: `auto`, `cpu`, `cuda`, ...
+            dtype: `float32`, `bfloat16`, `float16`; None chooses.
+            revision: of the model on the hub.
+
+        Raises:
+            StudyError: the directory holds a study of something else, or other files.
+        """
+        path = Path(path)
+        plan = {
+            "subject": subject,
+            "corpus": corpus,
+            "device": device,
+            "dtype": dtype,
+            "revision": revision,
+        }
+        if not (path / "manifest.json").exists():
+            return cls(path, plan=plan, manifest=None)
+        manifest = read_manifest(path)
+        for part in ("subject", "corpus"):
+            there = manifest[part]["name"]
+            if there != plan[part]:
+                raise StudyError(
+                    f"{path} is a study of the {part} {there!r}, not {plan[part]!r}; "
+                    "choose another directory"
+                )
+        return cls(path, plan=plan, manifest=manifest)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a recorded study.
+
+        Raises:
+            StudyError: there is none, its recording is not finished, or its format is newer.
+        """
+        path = Path(path)
+        return cls(path, plan=None, manifest=read_manifest(path))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the study was made from.
+
+        Raises:
+            StudyError: nothing was recorded yet.
+        """
+        if self._manifest is None:
+            raise StudyError(f"{self.path} has no recording yet; call record() first")
+        return self._manifest
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of units of each recorded site."""
+        return {site["name"]: site["width"] for site in self.manifest["subject"]["sites"]}
+
+    def record(
+        self,
+        *,
+        sites: str | Sequence[str] = "mlp",
+        checkpoint_seconds: float = 120.0,
+        **settings: Any,
+    ) -> None:
+        """Record every unit of the chosen sites; a finished recording is left as it is.
+
+        Args:
+            sites: selectors such as `mlp` or `resid.3`.
+            checkpoint_seconds: how much time a kill may cost.
+            settings: fields of `recorder.RecorderSettings`, such as `top_k`.
+
+        Raises:
+            InputError: an unknown model, site or corpus, or other settings than those of the
+                recording that is there.
+        """
+        # Reading and scoring a study needs no torch; recording does.
+        from neuroscribe.recorder.settings import RecorderSettings  # noqa: PLC0415
+        from neuroscribe.study.recording import record_study, require_same  # noqa: PLC0415
+        from neuroscribe.subjects import load_subject  # noqa: PLC0415
+        from neuroscribe.datasets.corpora import open_corpus  # noqa: PLC0415
+
+        if self._plan is None:
+            raise StudyError(f"{self.path} was opened to be read; record with Study.create")
+        wanted = RecorderSettings(**settings)
+        corpus = open_corpus(self._plan["corpus"])
+        subject = load_subject(
+            self._plan["subject"],
+            device=self._plan["device"],
+            dtype=self._plan["dtype"],
+            revision=self._plan["revision"],
+        )
+        if self._manifest is not None:
+            names = [site.name for site in subject.sites(sites)]
+            require_same(self.path, self._manifest, settings=wanted, sites=names)
+            return
+        self._require_free()
+        self._manifest = record_study(
+            self.path,
+            subject,
+            corpus,
+            sites=sites,
+            settings=wanted,
+            checkpoint_seconds=checkpoint_seconds,
+        )
+
+    def explain(
+        self,
+        *,
+        llm: str,
+        units: str | Sequence[str] | None = None,
+        explainer: str = "token_activation_pairs",
+        options: LLMOptions | None = None,
+        dry_run: bool = False,
+    ) -> Outcome | Estimate:
+        """Ask an LLM what each unit fires on.
+
+        Args:
+            llm: its spec, such as `openai:gpt-5-mini` or `mock`.
+            units: selectors; None is every unit.
+            explainer: a registered name.
+            options: limits on cost and speed.
+            dry_run: only estimate requests, tokens and cost.
+
+        Returns:
+            What was done; with `dry_run` the estimate.
+        """
+        chosen = self.units(units)
+        ask = registry.load("explainer", explainer)()
+        with self._session(llm, options) as session:
+            stage = estimate_explaining if dry_run else explain_study
+            return stage(self._reader, chosen, ask, session, name=explainer)
+
+    def score(
+        self,
+        *scorers: str,
+        llm: str,
+        simulator: str = "auto",
+        units: str | Sequence[str] | None = None,
+        options: LLMOptions | None = None,
+        dry_run: bool = False,
+    ) -> Outcome | Estimate:
+        """Score explanations on held-out sequences.
+
+        Args:
+            scorers: registered names; `simulation` if none is given.
+            llm: the simulating or judging LLM.
+            simulator: a registered name, or `auto` for the best that the LLM can serve.
+            units: selectors; None is every explained unit.
+            options: limits on cost and speed.
+            dry_run: only estimate requests, tokens and cost.
+
+        Returns:
+            What was done; with `dry_run` the estimate.
+        """
+        explanations = self._explained(units)
+        with self._session(llm, options) as session:
+            stage = estimate_scoring if dry_run else score_study
+            return stage(
+                self._reader,
+                explanations,
+                scorers or ("simulation",),
+                session,
+                simulator=simulator,
+                seed=self.manifest["recorder"]["seed"],
+            )
+
+    def status(self) -> StudyStatus:
+        """What is done, left and failed, and what it has cost."""
+        return status_of(self.path, self.manifest)
+
+    def unit(self, unit: str | UnitId) -> UnitReport:
+        """Everything the study knows of one unit; a heat map in a notebook.
+
+        Raises:
+            SubjectError: the unit was not recorded.
+        """
+        unit = UnitId.parse(unit) if isinstance(unit, str) else unit
+        if unit.site not in self.widths:
+            known = ", ".join(self.widths)
+            raise SubjectError(f"site {unit.site!r} was not recorded; there are: {known}")
+        (record,) = self._reader.unit_records([unit])
+        return UnitReport(
+            record=record,
+            explanations=[e for e in self._reader.explanations() if e.unit == unit],
+            scores=self._reader.unit_scores(unit),
+        )
+
+    def units(self, selector: str | Sequence[str] | None = None) -> list[UnitId]:
+        """The units that a selector names; None names every unit and side that was recorded.
+
+        Raises:
+            SubjectError: an unknown site or unit.
+        """
+        if selector is None:
+            return sorted(self._reader.densities())
+        return select_units(
+            selector,
+            self.widths,
+            seed=self.manifest["recorder"]["seed"],
+            density=self._reader.densities,
+        )
+
+    def table(self, name: str) -> Table:
+        """One of the study's tables; nothing is read before a `to_` method is called.
+
+        Raises:
+            StoreError: there is no such table.
+        """
+        if name not in SCHEMAS:
+            raise StoreError(f"no table is called {name!r}; there are: {', '.join(SCHEMAS)}")
+        return Table(self.path, name)
+
+    def _session(self, llm: str, options: LLMOptions | None) -> Session:
+        remove_leftovers(self.path)
+        return open_session(llm, journal=self.path / JOURNAL, options=options or LLMOptions())
+
+    def _explained(self, units: str | Sequence[str] | None) -> list[Explanation]:
+        explanations = [e for e in self._reader.explanations() if e.status == "ok"]
+        if not explanations:
+            raise StudyError(
+                f"{self.path} has no explanations yet; run `neuroscribe explain {self.path}` first"
+            )
+        if units is None:
+            return explanations
+        wanted = set(self.units(units))
+        chosen = [explanation for explanation in explanations if explanation.unit in wanted]
+        if not chosen:
+            raise StudyError(f"none of the units {units!r} has an explanation; explain them first")
+        return chosen
+
+    def _require_free(self) -> None:
+        """Refuse a directory that holds something else than a recording that was begun."""
+        from neuroscribe.study.recording import CHECKPOINT  # noqa: PLC0415
+
+        own = {*SCHEMAS, CHECKPOINT, JOURNAL}
+        strange = (
+            [entry.name for entry in self.path.iterdir() if entry.name not in own]
+            if self.path.is_dir()
+            else []
+        )
+        strange = [name for name in strange if not name.startswith(".tmp-")]
+        if strange:
+            raise StudyError(
+                f"{self.path} holds other files ({', '.join(sorted(strange)[:3])}); "
+                "choose an empty or new directory"
+            )
