@@ -1,8 +1,7 @@
 """Heat maps show every token as text."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from neuroscribe import heatmap
 

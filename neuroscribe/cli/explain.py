@@ -34,6 +34,7 @@ def command(
     Units that already have an explanation by the same explainer and LLM are left alone; failed ones
     are tried again. Every answer is journalled, so nothing is paid twice.
     """
+    from neuroscribe.llm.settings import ClientSettings
     from neuroscribe.study import LLMOptions, Study
 
     result = Study.open(directory).explain(
@@ -45,12 +46,14 @@ def command(
             max_cost_usd=max_cost,
             max_requests=max_requests,
             prices=prices,
-            requests_per_second=requests_per_second,
-            tokens_per_minute=tokens_per_minute,
-            max_in_flight=concurrency,
-            timeout_seconds=timeout,
-            max_retries=retries,
-            read_journal=journal_read,
+            settings=ClientSettings(
+                requests_per_second=requests_per_second,
+                tokens_per_minute=tokens_per_minute,
+                max_in_flight=concurrency,
+                timeout_seconds=timeout,
+                max_retries=retries,
+                read_journal=journal_read,
+            ),
         ),
     )
     return report(result, next_step=f"neuroscribe score {directory} --llm {llm}")

@@ -23,7 +23,9 @@ def command(
     ] = "stdlib",
     sites: Annotated[
         str,
-        typer.Option(help="Sites: `mlp`, `mlp.3`, `resid.0`, `attn.2`, `module:PATH[:in]`; commas."),
+        typer.Option(
+            help="Sites: `mlp`, `mlp.3`, `resid.0`, `attn.2`, `module:PATH[:in]`; commas."
+        ),
     ] = "mlp",
     top_k: Annotated[int, typer.Option(help="Top exemplars per unit, split and sign.")] = 20,
     n_random: Annotated[int, typer.Option(help="Random exemplars per split.")] = 10,

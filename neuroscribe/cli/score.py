@@ -36,6 +36,7 @@ def command(
     Scores come from `test` sequences, which no explainer has seen, with a 95% interval, the chance
     level and three baselines. Without `--scorer`, `simulation` runs.
     """
+    from neuroscribe.llm.settings import ClientSettings
     from neuroscribe.study import LLMOptions, Study
 
     result = Study.open(directory).score(
@@ -48,12 +49,14 @@ def command(
             max_cost_usd=max_cost,
             max_requests=max_requests,
             prices=prices,
-            requests_per_second=requests_per_second,
-            tokens_per_minute=tokens_per_minute,
-            max_in_flight=concurrency,
-            timeout_seconds=timeout,
-            max_retries=retries,
-            read_journal=journal_read,
+            settings=ClientSettings(
+                requests_per_second=requests_per_second,
+                tokens_per_minute=tokens_per_minute,
+                max_in_flight=concurrency,
+                timeout_seconds=timeout,
+                max_retries=retries,
+                read_journal=journal_read,
+            ),
         ),
     )
     return report(result, next_step=f"neuroscribe status {directory}")

@@ -60,9 +60,7 @@ def _print_scores(console: "Console", scores: Sequence[Mapping[str, Any]]) -> No
 
     if not scores:
         return
-    table = Table(
-        "metric", "report set", "value", "95% interval", "random expl.", "look-up", "by"
-    )
+    table = Table("metric", "report set", "value", "95% interval", "random expl.", "look-up", "by")
     for row in scores:
         interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 from neuroscribe.errors import StoreError
 from neuroscribe.llm.outcome import Outcome
@@ -28,6 +28,7 @@ _PATIENCE_SECONDS = 60.0
 _SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB NOT NULL)"
 
 
+@final
 class Journal:
     """The answers in one file, by key (`canonical.request_key`).
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 from neuroscribe.llm import driver
 from neuroscribe.llm.budget import Budget
@@ -67,6 +67,7 @@ class SessionSummary:
         )
 
 
+@final
 class Session:
     """One LLM while it is being used."""
 

@@ -8,8 +8,7 @@ so only one site's values are alive at a time.
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterable, Iterator, Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple

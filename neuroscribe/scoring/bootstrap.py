@@ -9,6 +9,7 @@ come out somewhat too narrow.
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,4 +51,17 @@ def interval(metric: str, sums: PairSums, *, seed: int) -> Interval | None:
     if values.size < _LEAST_DEFINED * N_RESAMPLES:
         return None
     low, high = np.percentile(values, _LEVELS)
+    return Interval(float(low), float(high))
+
+
+def mean_interval(values: Sequence[float], *, seed: int) -> Interval | None:
+    """95% bootstrap interval of a mean over units; None with fewer than two.
+
+    >>> mean_interval([1.0, 1.0, 1.0], seed=0)
+    Interval(low=1.0, high=1.0)
+    """
+    if len(values) < 2:
+        return None
+    draws = np.random.default_rng(seed).choice(np.array(values), (N_RESAMPLES, len(values)))
+    low, high = np.percentile(draws.mean(1), _LEVELS)
     return Interval(float(low), float(high))

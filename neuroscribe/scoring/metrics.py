@@ -86,9 +86,7 @@ def abs_dev_explained(truth: Sequence[float], simulated: Sequence[float | None])
     return compute("abs_dev_explained", truth, simulated)
 
 
-def compute(
-    metric: str, truth: Sequence[float], simulated: Sequence[float | None]
-) -> float | None:
+def compute(metric: str, truth: Sequence[float], simulated: Sequence[float | None]) -> float | None:
     """One of `METRICS` by name."""
     sums = pair_sums([pairs_of(truth, simulated)])
     return defined(evaluate(metric, sums)[0])

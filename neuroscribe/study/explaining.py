@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from neuroscribe import progress
 from neuroscribe.datasets import store
 from neuroscribe.datasets.rows import explanations_table
 from neuroscribe.llm.protocol import Dialogue
-from neuroscribe.llm.session import Session
+from neuroscribe.llm.session import Estimate, Session
 from neuroscribe.records import Explanation, UnitId, UnitRecord
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
@@ -40,12 +41,8 @@ def explain_study(
         session: the LLM.
         name: the explainer's registered name.
     """
-    root = reader.root
-    before = {
-        explanation.unit: explanation
-        for explanation in reader.explanations()
-        if explanation.explainer == name and explanation.llm in (session.spec, NO_LLM)
-    }
+    root = Path(reader.root)
+    before = _before(reader, name, session.spec)
     todo = [unit for unit in units if _is_open(before.get(unit))]
     counts: Counter[str] = Counter()
 
@@ -78,6 +75,29 @@ def explain_study(
         left=len(todo) - sum(counts.values()),
         session=session.summary(),
     )
+
+
+def estimate_explaining(
+    reader: Reader,
+    units: Sequence[UnitId],
+    explainer: Explainer,
+    session: Session,
+    *,
+    name: str,
+) -> Estimate:
+    """What explaining would send; nothing is sent."""
+    before = _before(reader, name, session.spec)
+    todo = [unit for unit in units if _is_open(before.get(unit))]
+    return session.estimate(_jobs(reader, todo, explainer))
+
+
+def _before(reader: Reader, name: str, llm: str) -> dict[UnitId, Explanation]:
+    """The explanations that are there by this explainer and LLM."""
+    return {
+        explanation.unit: explanation
+        for explanation in reader.explanations()
+        if explanation.explainer == name and explanation.llm in (llm, NO_LLM)
+    }
 
 
 def _jobs(

@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from neuroscribe.datasets import store
 from neuroscribe.datasets.rows import explanation_of, sequence_of, unit_record_of
 from neuroscribe.errors import SubjectError
-from neuroscribe.records import Explanation, Split, UnitId, UnitRecord
-from neuroscribe.records import Sequence as TokenSequence
+from neuroscribe.records import Explanation, Sequence as TokenSequence, Split, UnitId, UnitRecord
 
 UNITS_AT_ONCE = 64
 """Units whose exemplars are read together: a few megabytes."""
@@ -66,6 +65,13 @@ class Reader:
             for site, rows in self._sites()
             for row in rows.to_pylist()
         }
+
+    def density_by_index(self, site: str) -> list[float]:
+        """How often each unit of a site fires (positive side), by index."""
+        rows = store.read(self.root, "units", columns=["unit", "polarity", "density"], site=site)
+        positive = rows.filter(pc.field("polarity") == 1).sort_by("unit")
+        densities: list[float] = positive["density"].to_pylist()
+        return densities
 
     def _sites(self) -> Iterator[tuple[str, pa.Table]]:
         rows = store.read(self.root, "units", columns=["site", "unit", "polarity", "density"])

@@ -75,4 +75,4 @@ def status_of(root: Path, manifest: Mapping[str, Any]) -> StudyStatus:
 
 def _headline(reason: str) -> str:
     """A reason without the answer that it quotes, so that like reasons are counted together."""
-    return reason.split(":")[0][:100]
+    return reason.split(":", maxsplit=1)[0][:100]

@@ -128,10 +128,10 @@ class Study:
                 recording that is there.
         """
         # Reading and scoring a study needs no torch; recording does.
+        from neuroscribe.datasets.corpus import open_corpus  # noqa: PLC0415
         from neuroscribe.recorder.settings import RecorderSettings  # noqa: PLC0415
         from neuroscribe.study.recording import record_study, require_same  # noqa: PLC0415
         from neuroscribe.subjects import load_subject  # noqa: PLC0415
-        from neuroscribe.datasets.corpora import open_corpus  # noqa: PLC0415
 
         if self._plan is None:
             raise StudyError(f"{self.path} was opened to be read; record with Study.create")
@@ -251,7 +251,7 @@ class Study:
             selector,
             self.widths,
             seed=self.manifest["recorder"]["seed"],
-            density=self._reader.densities,
+            density=self._reader.density_by_index,
         )
 
     def table(self, name: str) -> Table:

@@ -2,8 +2,7 @@ import asyncio
 
 import httpx2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from neuroscribe.errors import InputError
 from neuroscribe.llm.budget import Budget

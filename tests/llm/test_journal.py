@@ -5,8 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from neuroscribe.errors import StoreError
 from neuroscribe.llm.journal import Journal, from_entry, to_entry

@@ -5,8 +5,7 @@ import itertools
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from neuroscribe.errors import RecordError
 from neuroscribe.recorder.batch import Batch

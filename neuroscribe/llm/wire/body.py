@@ -17,7 +17,7 @@ def read_body(content: bytes) -> Mapping[str, Any] | Outcome:
     """
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body

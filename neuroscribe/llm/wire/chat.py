@@ -116,7 +116,7 @@ def _problem(text: str, finish: object, request: ChatRequest) -> str | None:
         return f"the JSON was cut off at the limit of {request.max_tokens} tokens"
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"a JSON schema was given but the answer is no JSON: {shortened(text)}"
     return None
 

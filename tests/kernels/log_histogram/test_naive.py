@@ -1,8 +1,7 @@
 """Histograms on the bits of floats."""
 
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from neuroscribe.kernels.log_histogram.naive import LogBins, add_to_histogram
 

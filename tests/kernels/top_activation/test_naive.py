@@ -1,8 +1,7 @@
 """The total order behind exact top exemplars."""
 
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from neuroscribe.kernels.top_activation.naive import (
     EMPTY,

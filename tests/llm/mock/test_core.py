@@ -2,8 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from neuroscribe.llm.mock import Abilities, MockLLM
 from neuroscribe.notation import UNKNOWN, activation_table, slots_of

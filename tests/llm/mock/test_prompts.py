@@ -11,12 +11,12 @@ from neuroscribe.llm import driver
 from neuroscribe.llm.mock import Abilities
 from neuroscribe.records import (
     Exemplar,
+    Sequence as Text,
     TokenLookup,
     UnitId,
     UnitRecord,
     UnitStatistics,
 )
-from neuroscribe.records import Sequence as Text
 
 STATISTICS = UnitStatistics(
     n_tokens=8,

@@ -109,6 +109,8 @@ def test_an_answer_without_json_is_unparsed_where_a_schema_was_given():
     prose = read_chat(answer("It is one."), asked)
     assert (prose.status, prose.text) == ("unparsed", "It is one.")
     assert prose.reason == "a JSON schema was given but the answer is no JSON: It is one."
+    endless = read_chat(answer("[" * 100_000), asked)
+    assert endless.status == "unparsed"
     cut = read_chat(answer('{"a": 1}', finish="length"), asked)
     assert (cut.status, cut.reason) == ("unparsed", "the JSON was cut off at the limit of 9 tokens")
 

@@ -1,0 +1,213 @@
+"""Score an explanation by how well a simulator predicts the unit from it.
+
+Everything is simulated in one round: the explanation on `calibration` and `test` exemplars, and
+another unit's explanation on the same ones. `pearson` is taken on the simulator's own scale; the
+other metrics on the linear calibration that was fitted on `calibration` alone. The random
+explanation gets the same treatment, its own calibration included, so the baseline is as strong as
+that text can be. The token look-up table and the mean predict activations directly.
+The numbers depend on the answers, the unit and the seed; never on how the LLM was named.
+
+Source: Bills et al., 2023; the baselines and the split are METHODS sections 1 and 5.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from neuroscribe.errors import RecordError
+from neuroscribe.llm.dialogue import together
+from neuroscribe.llm.protocol import Dialogue
+from neuroscribe.records import Exemplar, Prediction, Score, Simulation, content_hash
+from neuroscribe.scoring.case import ScoringCase, ScoringResult
+from neuroscribe.scoring.metrics import METRICS
+from neuroscribe.scoring.pooled import PooledScore, pooled_score
+
+Values = Sequence[float | None]
+Simulate = Callable[[str, Sequence[str]], Dialogue[Prediction]]
+"""From an explanation and tokens to a prediction."""
+Calibration = Callable[[Values], Sequence[float | None]]
+Calibrate = Callable[[Values, Sequence[float]], Calibration | None]
+"""From simulated values and truth to a map between their scales; None where nothing can be fitted."""
+
+REPORT_SETS = ("top_and_random", "random_only")
+
+
+class _Simulated(NamedTuple):
+    """One explanation on all exemplars of a case."""
+
+    calibration: list[Prediction]
+    test: list[Prediction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationScorer:
+    """The simulation scorer."""
+
+    simulate: Simulate
+    calibrate: Calibrate
+    n_calibration: int = 5
+    """Top and as many random exemplars of `calibration`."""
+    n_test: int = 10
+    """Top and as many random exemplars of `test`."""
+
+    name: ClassVar[str] = "simulation"
+
+    def __call__(self, case: ScoringCase) -> Dialogue[ScoringResult]:
+        """Simulate and score one explanation.
+
+        Raises:
+            RecordError: the explanation has no text, or an exemplar is of another split.
+        """
+        text = case.explanation.text
+        if text is None:
+            raise RecordError(f"the explanation of {case.record.unit} has no text to simulate from")
+        calibration = _exemplars(case, "calibration", self.n_calibration)
+        test = _exemplars(case, "test", self.n_test)
+        texts = [text] if case.random_explanation is None else [text, case.random_explanation]
+        predictions = yield from together(
+            [
+                self.simulate(each, exemplar.sequence.tokens)
+                for each in texts
+                for exemplar in (*calibration, *test)
+            ]
+        )
+        per_text = len(calibration) + len(test)
+        simulated = [
+            _Simulated(
+                predictions[start : start + len(calibration)],
+                predictions[start + len(calibration) : start + per_text],
+            )
+            for start in range(0, per_text * len(texts), per_text or 1)
+        ][: len(texts)]
+        fits = [self._fit(each.calibration, calibration) for each in simulated]
+        return ScoringResult(
+            scores=tuple(_scores(case, test, simulated, fits)),
+            simulations=tuple(
+                Simulation(
+                    explanation_id=case.explanation.explanation_id,
+                    exemplar=exemplar,
+                    prediction=prediction,
+                    calibrated=_apply(fits[0], prediction) if fits else None,
+                )
+                for exemplar, prediction in zip(
+                    (*calibration, *test), predictions[:per_text], strict=True
+                )
+            ),
+        )
+
+    def _fit(
+        self, predictions: Sequence[Prediction], exemplars: Sequence[Exemplar]
+    ) -> Calibration | None:
+        simulated = [value for prediction in predictions for value in prediction.expected]
+        truth = [value for exemplar in exemplars for value in exemplar.activations]
+        return self.calibrate(simulated, truth)
+
+
+def _exemplars(case: ScoringCase, split: str, count: int) -> list[Exemplar]:
+    """Top and random exemplars of one split, each sequence once."""
+    found: dict[int, Exemplar] = {}
+    for kind in ("top", "random"):
+        members = [
+            exemplar
+            for exemplar in case.record.exemplars
+            if (exemplar.sequence.split, exemplar.kind) == (split, kind)
+        ]
+        for exemplar in members[:count]:
+            found.setdefault(exemplar.sequence.sequence_id, exemplar)
+    shown = {exemplar.sequence.sequence_id for exemplar in case.record.select("train")}
+    overlap = shown & found.keys()
+    if overlap:
+        raise RecordError(
+            f"sequences {sorted(overlap)} of {case.record.unit} are in train and in {split}"
+        )
+    return list(found.values())
+
+
+def _scores(
+    case: ScoringCase,
+    test: Sequence[Exemplar],
+    simulated: Sequence[_Simulated],
+    fits: Sequence[Calibration | None],
+) -> Iterator[Score]:
+    first = simulated[0].test[0] if simulated and simulated[0].test else None
+    for report_set in REPORT_SETS:
+        places = _places(case, test, report_set)
+        truth = [test[place].activations for place in places]
+        for metric in METRICS:
+            values = [
+                _pooled(case, metric, truth, [each.test[place] for place in places], fit)
+                for each, fit in zip(simulated, fits, strict=True)
+            ]
+            own = values[0]
+            yield Score(
+                explanation_id=case.explanation.explanation_id,
+                unit=case.record.unit,
+                scorer=SimulationScorer.name,
+                simulator=first.simulator if first else None,
+                llm=first.llm if first else None,
+                metric=metric,
+                report_set=report_set,
+                value=own.value,
+                low=own.low,
+                high=own.high,
+                chance=own.chance,
+                n_sequences=own.n_sequences,
+                n_items=own.n_items,
+                coverage=own.coverage,
+                baseline_random_explanation=values[1].value if len(values) > 1 else None,
+                baseline_token_lookup=_look_up(case, metric, truth, [test[p] for p in places]),
+                baseline_mean=_mean(case, metric, truth),
+                reason=own.reason,
+            )
+
+
+def _places(case: ScoringCase, test: Sequence[Exemplar], report_set: str) -> list[int]:
+    """Which test exemplars belong to a report set.
+
+    A sequence that is both among the top ones and drawn at random stands in `test` once, as a top
+    one, and belongs to both sets.
+    """
+    if report_set == "top_and_random":
+        return list(range(len(test)))
+    drawn = {exemplar.sequence.sequence_id for exemplar in case.record.select("test", "random")}
+    return [i for i, exemplar in enumerate(test) if exemplar.sequence.sequence_id in drawn]
+
+
+def _pooled(
+    case: ScoringCase,
+    metric: str,
+    truth: Sequence[Sequence[float]],
+    predictions: Sequence[Prediction],
+    fit: Calibration | None,
+) -> PooledScore:
+    values: list[Values] = [prediction.expected for prediction in predictions]
+    if METRICS[metric].on_activations:
+        values = [_apply(fit, p) or [None] * len(p.expected) for p in predictions]
+    seed = int(content_hash(str(case.seed), str(case.record.unit)), 16) % 2**32
+    return pooled_score(metric, truth, values, seed=seed)
+
+
+def _look_up(
+    case: ScoringCase,
+    metric: str,
+    truth: Sequence[Sequence[float]],
+    exemplars: Sequence[Exemplar],
+) -> float | None:
+    statistics = case.record.statistics
+    predicted = [
+        statistics.lookup.predict(exemplar.sequence.token_ids, statistics.mean)
+        for exemplar in exemplars
+    ]
+    return pooled_score(metric, truth, predicted, seed=0).value
+
+
+def _mean(case: ScoringCase, metric: str, truth: Sequence[Sequence[float]]) -> float | None:
+    predicted = [[case.record.statistics.mean] * len(row) for row in truth]
+    return pooled_score(metric, truth, predicted, seed=0).value
+
+
+def _apply(fit: Calibration | None, prediction: Prediction) -> tuple[float | None, ...] | None:
+    return None if fit is None else tuple(fit(prediction.expected))
+
+
+PLUGIN = SimulationScorer
