@@ -74,7 +74,7 @@ def _print_examples(out: Path, scores: "pd.DataFrame") -> None:
     headline = scores[(scores.metric == "pearson") & (scores.report_set == "top_and_random")]
     best: dict[str, str] = defaultdict(str)
     for row in headline.dropna(subset=["value"]).sort_values("value").itertuples():
-        best[row.site] = f"{row.site}/{row.unit}"
+        best[str(row.site)] = f"{row.site}/{row.unit}"
     typer.echo(f"the study is in {out}; look at some neurons:")
     for _, unit in sorted(best.items())[:EXAMPLES]:
         typer.echo(f"  neuroscribe show {out} {unit}")

@@ -1,8 +1,8 @@
 """What a corpus is: named documents in a fixed order, that can be read again and again.
 
 A spec is a scheme and what it needs: `stdlib`, `text:PATH`, `jsonl:PATH`, `parquet:PATH`,
-`hf:NAME[:CONFIG]`. Each scheme is one file in `datasets/corpora`. Opening checks what can be checked
-without reading everything; the rest is found, and said, while reading.
+`hf:NAME[:CONFIG]`. Each scheme is one file in `datasets/corpora`. Opening checks what can be
+checked without reading everything; the rest is found, and said, while reading.
 """
 
 import re

@@ -3,12 +3,13 @@
 Windows lie end to end from a document's first token, without the model's special tokens, and never
 reach into another document. A text that spells a special token (`[SEP]`) is read as text. Documents
 are tokenised in batches, because fast tokenizers work in parallel, and each whole, so neither the
-batch nor anything but corpus, tokenizer and settings shows in the result. What tokens show and where
-they lie is `token_boundaries`. A sequence whose token ids came before is passed over; that check
-keeps one hash of 16 bytes a sequence (about 100 bytes of memory each).
+batch nor anything but corpus, tokenizer and settings shows in the result. What tokens show and
+where they lie is `token_boundaries`. A sequence whose token ids came before is passed over; that
+check keeps one hash of 16 bytes a sequence (about 100 bytes of memory each).
 """
 
 import hashlib
+import itertools
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -32,7 +33,7 @@ class Tokenizer(Protocol):
     def __call__(self, text: list[str], **options: Any) -> Mapping[str, Any]:
         """Encode several texts."""
 
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+    def convert_ids_to_tokens(self, ids: list[int]) -> str | list[str]:
         """The vocabulary's strings."""
 
 
@@ -163,7 +164,7 @@ class _Tokens:
         start, stop = whole_characters(self.data, places[0], places[-1])
         text = self.data[start:stop].decode()
         offsets = tuple(place - start for place in places)
-        steps = list(zip(offsets, offsets[1:], strict=False))
+        steps = list(itertools.pairwise(offsets))
         if text.isascii():
             tokens = tuple(text[begin:end] for begin, end in steps)
         else:

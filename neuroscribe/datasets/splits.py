@@ -1,11 +1,12 @@
 """Which part of the corpus a document belongs to, decided by its text alone.
 
-A hash of the normalised text (NFKC, lower case, runs of white space as one space) decides, so copies
-that differ only in form stay together, no list has to be kept, and a document's part never changes
-when the corpus grows. Drawing by document, before any selection, is what keeps scores honest
-(METHODS section 1). `train` gets half: it finds the top exemplars and the maximum that defines the
-scale, and rare units need many tokens. `calibration` fits two numbers a unit and `valid` ranks
-candidates: .15 each. `test` gets .2, because the interval around a score narrows with it.
+A hash of the normalised text (NFKC, lower case, runs of white space as one space) decides, so
+copies that differ only in form stay together, no list has to be kept, and a document's part never
+changes when the corpus grows. Drawing by document, before any selection, is what keeps scores
+honest (METHODS section 1). `train` gets half: it finds the top exemplars and the maximum that
+defines the scale, and rare units need many tokens. `calibration` fits two numbers a unit and
+`valid` ranks candidates: .15 each. `test` gets .2, because the interval around a score narrows with
+it.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ SHARES: Mapping[Split, float] = {"train": 0.5, "calibration": 0.15, "valid": 0.1
 
 
 def split_of(text: str, *, seed: int = 0) -> Split:
-    """The part that a document with this text belongs to.
+    r"""The part that a document with this text belongs to.
 
     >>> split_of("One  Text\\n") == split_of("one text")
     True

@@ -43,4 +43,5 @@ class Table:
         self, *, columns: Sequence[str] | None = None, where: pc.Expression | None = None
     ) -> "pd.DataFrame":
         """The current rows as a pandas data frame; see `to_arrow`."""
-        return self.to_arrow(columns=columns, where=where).to_pandas()
+        frame: pd.DataFrame = self.to_arrow(columns=columns, where=where).to_pandas()
+        return frame

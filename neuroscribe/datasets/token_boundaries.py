@@ -68,7 +68,7 @@ def whole_characters(data: bytes, start: int, stop: int) -> tuple[int, int]:
 
 
 def show_bytes(data: bytes) -> str:
-    """A token's bytes as text; fragments of a character in hexadecimal.
+    r"""A token's bytes as text; fragments of a character in hexadecimal.
 
     >>> show_bytes(b" caf\\xc3")
     ' caf⟨c3⟩'
@@ -111,7 +111,7 @@ def _pieces(forms: Seq[str], covered: bytes, *, at_start: bool) -> list[bytes] |
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """GPT-2's way to write bytes as characters: printable Latin-1 as itself, the others above it."""
+    """How GPT-2 writes bytes as characters: printable Latin-1 as itself, the others above."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(0x100) if byte not in printable]
     alphabet = {chr(byte): byte for byte in printable}

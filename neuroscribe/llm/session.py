@@ -106,6 +106,12 @@ class Session:
         """
         self._wait(driver.run(jobs, self._client, on_result=on_result, budget=self._budget))
 
+    def result(self, dialogue: Dialogue[ValueT]) -> ValueT:
+        """The result of one dialogue."""
+        results: list[ValueT] = []
+        self.run([(None, dialogue)], lambda _, result: results.append(result))
+        return results[0]
+
     def estimate(self, jobs: Iterable[tuple[KeyT, Dialogue[ResultT]]]) -> Estimate:
         """What the first round of the dialogues would send and cost; nothing is sent."""
         return driver.estimate(jobs, self._client)

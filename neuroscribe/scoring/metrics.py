@@ -34,7 +34,8 @@ def _pearson(sums: PairSums) -> Array:
     truth = _variation(sums.truth_squares, sums.truth, sums.count)
     simulated = _variation(sums.simulated_squares, sums.simulated, sums.count)
     covariation = sums.products - sums.truth * sums.simulated / sums.count
-    return np.clip(covariation / (np.sqrt(truth) * np.sqrt(simulated)), -1.0, 1.0)
+    correlation: Array = np.clip(covariation / (np.sqrt(truth) * np.sqrt(simulated)), -1.0, 1.0)
+    return correlation
 
 
 def _r2_uncentred(sums: PairSums) -> Array:

@@ -27,7 +27,7 @@ class PairSums(NamedTuple):
     `centred` means about the overall mean of the pairs the sums were made from.
     """
 
-    count: Array
+    count: Array  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
     truth: Array
     """Sum of centred a."""
     simulated: Array

@@ -27,7 +27,7 @@ Simulate = Callable[[str, Sequence[str]], Dialogue[Prediction]]
 """From an explanation and tokens to a prediction."""
 Calibration = Callable[[Values], Sequence[float | None]]
 Calibrate = Callable[[Values, Sequence[float]], Calibration | None]
-"""From simulated values and truth to a map between their scales; None where nothing can be fitted."""
+"""From simulated values and truth to a map between their scales; None if nothing can be fitted."""
 
 REPORT_SETS = ("top_and_random", "random_only")
 

@@ -118,4 +118,5 @@ def _mean(weights: Mapping[int, float]) -> float | None:
 
 def _share_of_zero(following: TopLogprobs) -> float:
     """Probability that a "0" follows; alternatives that were not listed count as no "0"."""
-    return min(1.0, sum(math.exp(p) for answer, p in following.items() if answer.startswith("0")))
+    shares = (math.exp(p) for answer, p in following.items() if answer.startswith("0"))
+    return min(1.0, sum(shares, 0.0))

@@ -52,7 +52,8 @@ class Reader:
     def unit_scores(self, unit: UnitId) -> list[dict[str, Any]]:
         """The current score rows of one unit."""
         rows = store.read(self.root, "scores", site=unit.site, where=_is_unit(unit))
-        return store.current("scores", rows).to_pylist()
+        current: list[dict[str, Any]] = store.current("scores", rows).to_pylist()
+        return current
 
     def widths(self) -> dict[str, int]:
         """Number of units of each recorded site, in the order of the subject's layers."""

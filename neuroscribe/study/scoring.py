@@ -38,15 +38,24 @@ def score_study(
     counts: Counter[str] = Counter()
     failed: list[str] = []
     n_todo = 0
+
+    def write(results: list[ScoringResult]) -> None:
+        _write(reader.root, results)
+
     for name in scorers:
         todo = _open(reader.root, explanations, name, chosen, session.spec)
         n_todo += len(todo)
         with (
-            Buffer(lambda results: _write(reader.root, results)) as buffer,
+            Buffer(write) as buffer,
             progress.bar(f"scoring ({name})", total=len(todo), unit="explanations") as bar,
         ):
 
-            def take(unit: UnitId, result: ScoringResult, buffer=buffer, bar=bar) -> None:  # type: ignore[no-untyped-def]
+            def take(
+                unit: UnitId,
+                result: ScoringResult,
+                buffer: Buffer[ScoringResult] = buffer,
+                bar: progress.Bar = bar,
+            ) -> None:
                 status = _worst(result)
                 counts[status] += 1
                 if status == "failed":

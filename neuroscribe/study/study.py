@@ -6,7 +6,7 @@ still missing.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from neuroscribe import registry
 from neuroscribe.datasets.manifest import read_manifest
@@ -49,7 +49,7 @@ class Study:
         device: str = "auto",
         dtype: str | None = None,
         revision: str | None = None,
-    ) -> Self:
+    ) -> "Study":
         """Plan a study, or take up one that was begun; nothing is written before `record`.
 
         Args:
@@ -84,7 +84,7 @@ class Study:
         return cls(path, plan=plan, manifest=manifest)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path) -> "Study":
         """Open a recorded study.
 
         Raises:

@@ -1,13 +1,13 @@
 """Results of an LLM stage on their way to the store: in parts, often enough to lose little.
 
-A part is written every `RESULTS` results or `SECONDS` seconds and at the end, also when the stage is
-interrupted. What a kill loses is in the journal, so doing it again sends nothing.
+A part is written every `RESULTS` results or `SECONDS` seconds and at the end, also when the stage
+is interrupted. What a kill loses is in the journal, so doing it again sends nothing.
 """
 
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar, final
 
 ResultT = TypeVar("ResultT")
 
@@ -15,6 +15,7 @@ RESULTS = 500
 SECONDS = 30.0
 
 
+@final
 class Buffer(Generic[ResultT]):
     """Collects results and hands them over in batches."""
 
@@ -43,7 +44,7 @@ class Buffer(Generic[ResultT]):
             self._results = []
         self._last = self._clock()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Buffer[ResultT]":
         return self
 
     def __exit__(

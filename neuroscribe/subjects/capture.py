@@ -2,8 +2,8 @@
 
 Each value is handed over from within its hook and not kept, so only one site's activations need be
 alive at a time. What the hooks promise: they are removed, and training mode is restored, whatever
-happens. What they refuse: values that are not one row per token, a module that runs several times in
-one pass (which of them would be meant?), and one that does not run at all.
+happens. What they refuse: values that are not one row per token, a module that runs several times
+in one pass (which of them would be meant?), and one that does not run at all.
 """
 
 from collections.abc import Callable, Iterator, Sequence as Seq
@@ -126,7 +126,8 @@ def _rows_per_token(
         if first.dim() == 3 and first.shape[:2] == shape:
             return first
         if first.dim() == 2 and first.shape[0] == shape[0] * shape[1]:
-            return first.unflatten(0, shape)
+            unflattened: Tensor = first.unflatten(0, shape)
+            return unflattened
     found = list(first.shape) if isinstance(first, Tensor) else type(first).__name__
     raise SubjectError(
         f"module {path} carries {found} for {shape[0]} sequences of {shape[1]} tokens; "

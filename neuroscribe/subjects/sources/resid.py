@@ -1,7 +1,8 @@
 """`resid.N`: the residual stream as it leaves layer N.
 
 The value is the output of the whole block, so it holds what all layers up to N wrote. Models with a
-norm at the end of each block (BERT and kin) give it after that norm. Every coordinate has two signs.
+norm at the end of each block (BERT and kin) give it after that norm. Every coordinate has two
+signs.
 """
 
 from typing import TYPE_CHECKING
