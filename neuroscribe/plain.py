@@ -1,6 +1,7 @@
 """The LLM stages as plain functions on plain data: no study, no files."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from neuroscribe import registry
 from neuroscribe.llm.budget import Budget
@@ -8,7 +9,6 @@ from neuroscribe.llm.session import Session
 from neuroscribe.llm.spec import CountingClient, open_client
 from neuroscribe.records import Explanation, Prediction, UnitRecord
 from neuroscribe.simulator import choose
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from neuroscribe.llm.protocol import Dialogue
