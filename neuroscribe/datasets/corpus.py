@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from neuroscribe import registry
 from neuroscribe.errors import CorpusError, RegistryError
@@ -34,6 +34,7 @@ class Document:
             )
 
 
+@runtime_checkable
 class Corpus(Protocol):
     """Documents in a fixed order."""
 

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 from array import array
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from neuroscribe.datasets.corpus import Corpus, Document
 from neuroscribe.datasets.splits import split_of
@@ -27,6 +27,7 @@ from neuroscribe.records import Sequence
 _BATCH_CHARACTERS = 2**18
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What a fast tokenizer of transformers can do."""
 

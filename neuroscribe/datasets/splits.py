@@ -21,7 +21,7 @@ SHARES: Mapping[Split, float] = {"train": 0.5, "calibration": 0.15, "valid": 0.1
 def split_of(text: str, *, seed: int = 0) -> Split:
     r"""The part that a document with this text belongs to.
 
-    >>> split_of("One  Text\\n") == split_of("one text")
+    >>> split_of("One  Text\n") == split_of("one text")
     True
     """
     normalised = " ".join(unicodedata.normalize("NFKC", text).casefold().split())

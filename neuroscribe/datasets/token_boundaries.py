@@ -70,7 +70,7 @@ def whole_characters(data: bytes, start: int, stop: int) -> tuple[int, int]:
 def show_bytes(data: bytes) -> str:
     r"""A token's bytes as text; fragments of a character in hexadecimal.
 
-    >>> show_bytes(b" caf\\xc3")
+    >>> show_bytes(b" caf\xc3")
     ' caf⟨c3⟩'
     """
     text = data.decode("utf-8", "surrogateescape")

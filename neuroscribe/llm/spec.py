@@ -52,6 +52,7 @@ class CountingClient(Client, Protocol):
         """What a request would use at most; None where its answer is journalled."""
 
 
+@runtime_checkable
 class ClientPlugin(Protocol):
     """What a module in `llm/clients/` registers."""
 

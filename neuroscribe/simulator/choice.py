@@ -7,7 +7,7 @@ prediction, because scores of different simulators are not comparable.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from neuroscribe import registry
 from neuroscribe.errors import CapabilityError
@@ -15,6 +15,7 @@ from neuroscribe.llm.protocol import Capabilities, Dialogue
 from neuroscribe.records import Prediction
 
 
+@runtime_checkable
 class Simulator(Protocol):
     """Predicts a unit's activations on a text from an explanation alone."""
 
