@@ -47,7 +47,7 @@ def test_correlation_does_not_see_scale_and_shift(values, scale, shift):
 def test_a_missing_prediction_is_left_out_and_not_counted_as_zero():
     truth = [0.0, 5.0, 10.0, 9.0]
     assert pearson(truth, [0.0, 5.0, 10.0, None]) == pytest.approx(1.0)
-    assert pearson(truth, [0.0, 5.0, 10.0, 0.0]) < 0.5
+    assert pearson(truth, [0.0, 5.0, 10.0, 0.0]) < 0.6
     assert pearson(truth, [None] * 4) is None
 
 
