@@ -1,6 +1,5 @@
 """`neuroscribe demo`: the main job, whole, on the embedded default."""
 
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +11,9 @@ if TYPE_CHECKING:
     from neuroscribe.study import Study
 
 NAME = "demo"
-UNITS = "@random:306"
-EXAMPLES = 6
+RANDOM_UNITS = "@random:306"
+EXAMPLES = ("mlp.0/28", "mlp.1/173", "mlp.2/379", "mlp.3/102", "mlp.4/77", "mlp.5/221")
+"""One neuron of each layer that a person recognises at once; they are not in the table's means."""
 LLM = "mock"
 
 
@@ -33,12 +33,13 @@ def command(
     study.record(sites="mlp")
     recorded = study.manifest["recorded"]
     typer.echo(f"recorded {sum(study.widths.values()):,} neurons on {recorded['tokens']:,} tokens")
-    outcomes = [study.explain(llm=LLM, units=UNITS), study.score(llm=LLM, units=UNITS)]
+    units = [RANDOM_UNITS, *EXAMPLES]
+    outcomes = [study.explain(llm=LLM, units=units), study.score(llm=LLM, units=units)]
     for outcome in outcomes:
         typer.echo(str(outcome))
     scores = study.table("scores").to_pandas()
     _print_layers(study, scores)
-    _print_examples(out, scores)
+    _print_examples(out)
     return max(getattr(outcome, "exit_code", 0) for outcome in outcomes)
 
 
@@ -52,7 +53,9 @@ def _print_layers(study: "Study", scores: "pd.DataFrame") -> None:
         "layer", "units", "score", "95% interval", "random explanation", "token look-up",
         title="Mean correlation of the MOCK's simulations with held-out test activations",
     )  # fmt: skip
+    drawn = {(unit.site, unit.index) for unit in study.units(RANDOM_UNITS)}
     headline = scores[(scores.metric == "pearson") & (scores.report_set == "top_and_random")]
+    headline = headline[[key in drawn for key in zip(headline.site, headline.unit, strict=True)]]
     for site in study.widths:
         rows = headline[headline.site == site].dropna(subset=["value"])
         if len(rows) == 0:
@@ -69,12 +72,7 @@ def _print_layers(study: "Study", scores: "pd.DataFrame") -> None:
     Console(highlight=False).print(table)
 
 
-def _print_examples(out: Path, scores: "pd.DataFrame") -> None:
-    """Name the best-scored unit of each layer."""
-    headline = scores[(scores.metric == "pearson") & (scores.report_set == "top_and_random")]
-    best: dict[str, str] = defaultdict(str)
-    for row in headline.dropna(subset=["value"]).sort_values("value").itertuples():
-        best[str(row.site)] = f"{row.site}/{row.unit}"
+def _print_examples(out: Path) -> None:
     typer.echo(f"the study is in {out}; look at some neurons:")
-    for _, unit in sorted(best.items())[:EXAMPLES]:
+    for unit in EXAMPLES:
         typer.echo(f"  neuroscribe show {out} {unit}")

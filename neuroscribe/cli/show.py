@@ -28,7 +28,7 @@ def command(
     from neuroscribe.study import Study
 
     report = Study.open(directory).unit(unit)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     _print_statistics(console, report)
     _print_explanations(report)
     _print_scores(console, report.scores)
@@ -60,7 +60,12 @@ def _print_scores(console: "Console", scores: Sequence[Mapping[str, Any]]) -> No
 
     if not scores:
         return
-    table = Table("metric", "report set", "value", "95% interval", "random expl.", "look-up", "by")
+    by = sorted({f"{row['scorer']} ({row['simulator']}) by {row['llm']}" for row in scores})
+    table = Table(
+        *("metric", "report set", "value", "95% interval", "random", "look-up"),
+        title="; ".join(by),
+        caption="random: another unit's explanation; look-up: without an LLM",
+    )
     for row in scores:
         interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(
@@ -70,7 +75,6 @@ def _print_scores(console: "Console", scores: Sequence[Mapping[str, Any]]) -> No
             interval,
             _number(row["baseline_random_explanation"]),
             _number(row["baseline_token_lookup"]),
-            f"{row['scorer']}, {row['simulator']}, {row['llm']}",
         )
     console.print(table)
 
