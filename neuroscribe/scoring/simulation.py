@@ -77,8 +77,8 @@ class SimulationScorer:
                 predictions[start : start + len(calibration)],
                 predictions[start + len(calibration) : start + per_text],
             )
-            for start in range(0, per_text * len(texts), per_text or 1)
-        ][: len(texts)]
+            for start in (turn * per_text for turn in range(len(texts)))
+        ]
         fits = [self._fit(each.calibration, calibration) for each in simulated]
         return ScoringResult(
             scores=tuple(_scores(case, test, simulated, fits)),
@@ -87,7 +87,7 @@ class SimulationScorer:
                     explanation_id=case.explanation.explanation_id,
                     exemplar=exemplar,
                     prediction=prediction,
-                    calibrated=_apply(fits[0], prediction) if fits else None,
+                    calibrated=_apply(fits[0], prediction),
                 )
                 for exemplar, prediction in zip(
                     (*calibration, *test), predictions[:per_text], strict=True
@@ -129,7 +129,7 @@ def _scores(
     simulated: Sequence[_Simulated],
     fits: Sequence[Calibration | None],
 ) -> Iterator[Score]:
-    first = simulated[0].test[0] if simulated and simulated[0].test else None
+    first = simulated[0].test[0] if test else None
     for report_set in REPORT_SETS:
         places = _places(case, test, report_set)
         truth = [test[place].activations for place in places]
@@ -157,7 +157,7 @@ def _scores(
                 baseline_random_explanation=values[1].value if len(values) > 1 else None,
                 baseline_token_lookup=_look_up(case, metric, truth, [test[p] for p in places]),
                 baseline_mean=_mean(case, metric, truth),
-                reason=own.reason,
+                reason=own.reason if places else f"no {report_set} sequences in the test split",
             )
 
 
