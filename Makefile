@@ -3,6 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Types and shapes are checked on every call in tests; not in cli/, whose functions typer calls with
+# contexts of its own.
+PARTS := kernels recorder subjects datasets llm explainer simulator scoring study
+EMPTY :=
+COMMA := ,
+CHECKED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix neuroscribe.,$(PARTS)))
 
 .PHONY: demo test lint format bench clean
 
@@ -10,7 +16,7 @@ demo: $(STAMP)
 	$(BIN)/neuroscribe demo --out runs/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --jaxtyping-packages=neuroscribe,beartype.beartype
+	$(BIN)/python -m pytest --jaxtyping-packages=$(CHECKED),beartype.beartype
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
