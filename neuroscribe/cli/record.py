@@ -59,6 +59,7 @@ def command(
     A recording that was interrupted goes on from its last checkpoint when the same command is run
     again. The tables land in DIRECTORY; explain them next.
     """
+    from neuroscribe.records import SPLITS
     from neuroscribe.study import Study
 
     study = Study.create(
@@ -81,6 +82,13 @@ def command(
         seed=seed,
     )
     recorded = study.manifest["recorded"]
+    there = set(study.table("sequences").to_arrow(columns=["split"])["split"].to_pylist())
+    if missing := [split for split in SPLITS if split not in there]:
+        typer.echo(
+            f"no document fell into {', '.join(missing)}: the corpus has too few documents "
+            "to score explanations on held-out text",
+            err=True,
+        )
     typer.echo(
         f"recorded {sum(study.widths.values()):,} units of {len(study.widths)} sites on "
         f"{recorded['tokens']:,} tokens into {directory}\n"

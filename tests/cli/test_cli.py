@@ -96,3 +96,12 @@ def test_the_commands_work_one_after_the_other_on_the_real_encoder(tmp_path):
     assert "pearson" in shown.stdout
     assert "the tokens" in shown.stdout or "fires on" in shown.stdout
     assert "minilm on stdlib" in run("status", out).stdout
+
+
+def test_a_corpus_that_leaves_a_split_empty_is_recorded_with_a_warning(tmp_path):
+    (tmp_path / "one.txt").write_text("rain and snow " * 100, encoding="utf-8")
+    result = run(
+        "record", tmp_path / "s", "--corpus", f"text:{tmp_path / 'one.txt'}", "--sites", "mlp.0"
+    )
+    assert result.exit_code == 0, result.output
+    assert "the corpus has too few documents" in result.stderr
