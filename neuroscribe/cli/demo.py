@@ -57,7 +57,7 @@ def _print_layers(study: "Study", scores: "pd.DataFrame") -> None:
     headline = scores[(scores.metric == "pearson") & (scores.report_set == "top_and_random")]
     headline = headline[[key in drawn for key in zip(headline.site, headline.unit, strict=True)]]
     for site in study.widths:
-        rows = headline[headline.site == site].dropna(subset=["value"])
+        rows = headline[headline.site == site].dropna(subset=["value"]).sort_values("unit")
         if len(rows) == 0:
             continue
         interval = mean_interval(rows.value.tolist(), seed=0)
