@@ -43,8 +43,8 @@ SOLVED_UNITS: tuple[SolvedUnit, ...] = (
     ),
     SolvedUnit(
         explanation="opening brackets of function calls",
-        tokens=("print", "(", "total", ")", "\n", "x", " =", " (", "a", " +", " b", ")"),
-        levels=(0, 10, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0),
+        tokens=("total", " =", " sum", "(", "rows", ")", "\n", "half", " =", " (", "total", ")"),
+        levels=(0, 0, 0, 10, 0, 0, 0, 0, 0, 3, 0, 0),
     ),
 )
 
