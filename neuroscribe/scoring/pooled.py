@@ -67,9 +67,7 @@ def pooled_score(
     seed: int,
 ) -> PooledScore:
     """One of `metrics.METRICS`, with interval, chance level and coverage."""
-    if len(truth) != len(simulated):
-        raise RecordError(f"{len(simulated)} simulated sequences for {len(truth)} true ones")
-    sequences = [pairs_of(a, s) for a, s in zip(truth, simulated, strict=True)]
+    sequences = _pairs(truth, simulated)
     sums = pair_sums(sequences)
     value = defined(evaluate(metric, sums.total())[0])
     ends = None if value is None else interval(metric, sums, seed=seed)
@@ -84,6 +82,21 @@ def pooled_score(
         coverage=float(sums.count.sum()) / max(1, n_items),
         reason=None if value is not None else _why_undefined(sequences),
     )
+
+
+def pooled_value(
+    metric: str, truth: Sequence[Sequence[float]], simulated: Sequence[Sequence[float | None]]
+) -> float | None:
+    """The value alone, for baselines: no interval, so no bootstrap."""
+    return defined(evaluate(metric, pair_sums(_pairs(truth, simulated)).total())[0])
+
+
+def _pairs(
+    truth: Sequence[Sequence[float]], simulated: Sequence[Sequence[float | None]]
+) -> list[Pairs]:
+    if len(truth) != len(simulated):
+        raise RecordError(f"{len(simulated)} simulated sequences for {len(truth)} true ones")
+    return [pairs_of(a, s) for a, s in zip(truth, simulated, strict=True)]
 
 
 def _chance(metric: str, sequences: Sequence[Pairs]) -> float | None:

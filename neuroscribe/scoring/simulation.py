@@ -10,17 +10,26 @@ The numbers depend on the answers, the unit and the seed; never on how the LLM w
 Source: Bills et al., 2023; the baselines and the split are METHODS sections 1 and 5.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 from neuroscribe.errors import RecordError
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Dialogue
-from neuroscribe.records import Exemplar, Prediction, Score, Simulation, content_hash
+from neuroscribe.records import (
+    SPLITS,
+    Exemplar,
+    Prediction,
+    Score,
+    Simulation,
+    Split,
+    UnitRecord,
+    content_hash,
+)
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.metrics import METRICS
-from neuroscribe.scoring.pooled import PooledScore, pooled_score
+from neuroscribe.scoring.pooled import PooledScore, pooled_score, pooled_value
 
 Values = Sequence[float | None]
 Simulate = Callable[[str, Sequence[str]], Dialogue[Prediction]]
@@ -28,8 +37,6 @@ Simulate = Callable[[str, Sequence[str]], Dialogue[Prediction]]
 Calibration = Callable[[Values], Sequence[float | None]]
 Calibrate = Callable[[Values, Sequence[float]], Calibration | None]
 """From simulated values and truth to a map between their scales; None if nothing can be fitted."""
-
-REPORT_SETS = ("top_and_random", "random_only")
 
 
 class _Simulated(NamedTuple):
@@ -56,13 +63,17 @@ class SimulationScorer:
         """Simulate and score one explanation.
 
         Raises:
-            RecordError: the explanation has no text, or an exemplar is of another split.
+            RecordError: the explanation has no text, or a sequence is in two splits.
         """
         text = case.explanation.text
         if text is None:
             raise RecordError(f"the explanation of {case.record.unit} has no text to simulate from")
-        calibration = _exemplars(case, "calibration", self.n_calibration)
-        test = _exemplars(case, "test", self.n_test)
+        report_sets = _report_sets(case.record, self.n_test)
+        test = _once([exemplar for members in report_sets.values() for exemplar in members])
+        calibration = (
+            _top_and_random(case.record, "calibration", self.n_calibration) if test else []
+        )
+        _check_apart(case.record, calibration, test)
         texts = [text] if case.random_explanation is None else [text, case.random_explanation]
         predictions = yield from together(
             [
@@ -81,7 +92,7 @@ class SimulationScorer:
         ]
         fits = [self._fit(each.calibration, calibration) for each in simulated]
         return ScoringResult(
-            scores=tuple(_scores(case, test, simulated, fits)),
+            scores=tuple(_scores(case, test, report_sets, simulated, fits)),
             simulations=tuple(
                 Simulation(
                     explanation_id=case.explanation.explanation_id,
@@ -103,35 +114,53 @@ class SimulationScorer:
         return self.calibrate(simulated, truth)
 
 
-def _exemplars(case: ScoringCase, split: str, count: int) -> list[Exemplar]:
-    """Top and random exemplars of one split, each sequence once."""
+def _report_sets(record: UnitRecord, count: int) -> dict[str, list[Exemplar]]:
+    """The test exemplars of each report set, each sequence once."""
+    return {
+        "top_and_random": _top_and_random(record, "test", count),
+        "random_only": _once(record.select("test", "random")[:count]),
+    }
+
+
+def _top_and_random(record: UnitRecord, split: Split, count: int) -> list[Exemplar]:
+    """As many top as random exemplars of one split: where one kind has fewer, so does the other."""
+    top, random = record.select(split, "top"), record.select(split, "random")
+    count = min(count, len(top), len(random))
+    return _once([*top[:count], *random[:count]])
+
+
+def _once(exemplars: Sequence[Exemplar]) -> list[Exemplar]:
+    """Each sequence once; one that is top and random stays as a top one."""
     found: dict[int, Exemplar] = {}
-    for kind in ("top", "random"):
-        members = [
-            exemplar
-            for exemplar in case.record.exemplars
-            if (exemplar.sequence.split, exemplar.kind) == (split, kind)
-        ]
-        for exemplar in members[:count]:
-            found.setdefault(exemplar.sequence.sequence_id, exemplar)
-    shown = {exemplar.sequence.sequence_id for exemplar in case.record.select("train")}
-    overlap = shown & found.keys()
-    if overlap:
-        raise RecordError(
-            f"sequences {sorted(overlap)} of {case.record.unit} are in train and in {split}"
-        )
+    for exemplar in exemplars:
+        found.setdefault(exemplar.sequence.sequence_id, exemplar)
     return list(found.values())
+
+
+def _check_apart(
+    record: UnitRecord, calibration: Sequence[Exemplar], test: Sequence[Exemplar]
+) -> None:
+    ids = {split: {each.sequence.sequence_id for each in record.select(split)} for split in SPLITS}
+    for split, exemplars in (("calibration", calibration), ("test", test)):
+        for other in SPLITS:
+            overlap = ids[other] & {each.sequence.sequence_id for each in exemplars}
+            if other != split and overlap:
+                raise RecordError(
+                    f"sequences {sorted(overlap)} of {record.unit} are in {other} and in {split}"
+                )
 
 
 def _scores(
     case: ScoringCase,
     test: Sequence[Exemplar],
+    report_sets: Mapping[str, Sequence[Exemplar]],
     simulated: Sequence[_Simulated],
     fits: Sequence[Calibration | None],
 ) -> Iterator[Score]:
     first = simulated[0].test[0] if test else None
-    for report_set in REPORT_SETS:
-        places = _places(case, test, report_set)
+    for report_set, members in report_sets.items():
+        ids = {exemplar.sequence.sequence_id for exemplar in members}
+        places = [i for i, exemplar in enumerate(test) if exemplar.sequence.sequence_id in ids]
         truth = [test[place].activations for place in places]
         for metric in METRICS:
             values = [
@@ -161,18 +190,6 @@ def _scores(
             )
 
 
-def _places(case: ScoringCase, test: Sequence[Exemplar], report_set: str) -> list[int]:
-    """Which test exemplars belong to a report set.
-
-    A sequence that is both among the top ones and drawn at random stands in `test` once, as a top
-    one, and belongs to both sets.
-    """
-    if report_set == "top_and_random":
-        return list(range(len(test)))
-    drawn = {exemplar.sequence.sequence_id for exemplar in case.record.select("test", "random")}
-    return [i for i, exemplar in enumerate(test) if exemplar.sequence.sequence_id in drawn]
-
-
 def _pooled(
     case: ScoringCase,
     metric: str,
@@ -180,11 +197,17 @@ def _pooled(
     predictions: Sequence[Prediction],
     fit: Calibration | None,
 ) -> PooledScore:
-    values: list[Values] = [prediction.expected for prediction in predictions]
-    if METRICS[metric].on_activations:
-        values = [_apply(fit, p) or [None] * len(p.expected) for p in predictions]
     seed = int(content_hash(str(case.seed), str(case.record.unit)), 16) % 2**32
-    return pooled_score(metric, truth, values, seed=seed)
+    expected = [prediction.expected for prediction in predictions]
+    if not METRICS[metric].on_activations:
+        return pooled_score(metric, truth, expected, seed=seed)
+    if fit is not None:
+        return pooled_score(metric, truth, [fit(values) for values in expected], seed=seed)
+    uncalibrated = pooled_score(metric, truth, expected, seed=seed)
+    if uncalibrated.coverage == 0:
+        return uncalibrated
+    reason = "no calibration: no calibration sequence has a prediction"
+    return replace(uncalibrated, value=None, low=None, high=None, reason=reason)
 
 
 def _look_up(
@@ -198,12 +221,12 @@ def _look_up(
         statistics.lookup.predict(exemplar.sequence.token_ids, statistics.mean)
         for exemplar in exemplars
     ]
-    return pooled_score(metric, truth, predicted, seed=0).value
+    return pooled_value(metric, truth, predicted)
 
 
 def _mean(case: ScoringCase, metric: str, truth: Sequence[Sequence[float]]) -> float | None:
     predicted = [[case.record.statistics.mean] * len(row) for row in truth]
-    return pooled_score(metric, truth, predicted, seed=0).value
+    return pooled_value(metric, truth, predicted)
 
 
 def _apply(fit: Calibration | None, prediction: Prediction) -> tuple[float | None, ...] | None:
