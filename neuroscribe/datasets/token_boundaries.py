@@ -59,8 +59,8 @@ def token_boundaries(
 
 
 def whole_characters(data: bytes, start: int, stop: int) -> tuple[int, int]:
-    """Widen a stretch of UTF-8 until it cuts no character."""
-    while start > 0 and data[start] & _LEADING_BITS == _CONTINUATION:
+    """Widen a stretch of UTF-8 until it cuts no character; it may be empty, and at the end."""
+    while 0 < start < len(data) and data[start] & _LEADING_BITS == _CONTINUATION:
         start -= 1
     while stop < len(data) and data[stop] & _LEADING_BITS == _CONTINUATION:
         stop += 1
