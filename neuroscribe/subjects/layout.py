@@ -59,15 +59,21 @@ def blocks(model: PreTrainedModel) -> list[Block]:
     Raises:
         SubjectError: the model has no such list, as when one block is shared by all layers.
     """
-    depth = getattr(model.config.get_text_config(), "num_hidden_layers", None)
-    lists = [(path, module) for path, module in _outermost_lists(model) if len(module) == depth]
-    if not lists:
+    found = _blocks(model)
+    if not found:
         raise SubjectError(
-            f"{type(model).__name__} keeps no list of {depth} layers, so sites by layer are "
-            "unknown; name a place by its path, such as module:PATH"
+            f"{type(model).__name__} keeps no list of {_depth(model)} layers, so sites by layer "
+            "are unknown; name a place by its path, such as module:PATH"
         )
-    path, found = max(lists, key=lambda pair: sum(p.numel() for p in pair[1].parameters()))
-    return [Block(layer, f"{path}.{layer}", module) for layer, module in enumerate(found)]
+    return found
+
+
+def layer_of(model: PreTrainedModel, path: str) -> int | None:
+    """The layer that a module belongs to; None outside of the layers."""
+    for block in _blocks(model):
+        if path == block.path or path.startswith(f"{block.path}."):
+            return block.layer
+    return None
 
 
 def feed_forward_projections(model: PreTrainedModel, block: Block) -> list[Projection] | None:
@@ -125,6 +131,19 @@ def choose_layers(kind: str, argument: str, sites: Mapping[int, Site], reason: s
     asked = f"{kind}.{argument}" if argument else kind
     known = ", ".join(site.name for site in sites.values()) or "none of this kind"
     raise SubjectError(f"no site is called {asked!r}; there are: {known}{reason}")
+
+
+def _depth(model: PreTrainedModel) -> int | None:
+    return getattr(model.config.get_text_config(), "num_hidden_layers", None)
+
+
+def _blocks(model: PreTrainedModel) -> list[Block]:
+    depth = _depth(model)
+    lists = [(path, module) for path, module in _outermost_lists(model) if len(module) == depth]
+    if not lists:
+        return []
+    path, found = max(lists, key=lambda pair: sum(p.numel() for p in pair[1].parameters()))
+    return [Block(layer, f"{path}.{layer}", module) for layer, module in enumerate(found)]
 
 
 def _outermost_lists(model: nn.Module) -> Iterator[tuple[str, nn.ModuleList]]:

@@ -5,21 +5,31 @@ its own; who trusts it loads it themselves and uses `Subject.from_model`. Weight
 checkpoint are an error too: transformers would fill them with random numbers and go on.
 """
 
+import logging as stdlib_logging
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from huggingface_hub import errors as hub_errors
+from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
+from neuroscribe.datasets.hub import commit_on_hub
 from neuroscribe.errors import SubjectError
 from neuroscribe.subjects import minilm
 from neuroscribe.subjects.subject import Subject
-from neuroscribe.subjects.weights import weights_files
+from neuroscribe.subjects.weights import cached_commit, weights_files
 
 # What transformers raises for a folder or a name that it cannot load.
 _LOAD_ERRORS = (
@@ -62,10 +72,11 @@ def load_subject(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers from printing inside, and restore its settings behind."""
-    verbosity = logging.get_verbosity()
+    """Keep transformers and the hub from printing inside, and restore their settings behind."""
+    verbosity, hub_verbosity = logging.get_verbosity(), hub_logging.get_verbosity()
     bars = logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    hub_logging.set_verbosity(stdlib_logging.ERROR)
     logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
@@ -73,6 +84,7 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.set_verbosity(verbosity)
+        hub_logging.set_verbosity(hub_verbosity)
         if bars:
             logging.enable_progress_bar()
 
@@ -101,42 +113,76 @@ def _load(
     dtype: str | torch.dtype,
     revision: str | None,
 ) -> Subject:
-    _check_folder(name, location)
-    try:
-        with quiet():
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                location, revision=revision, trust_remote_code=False
-            )
-            model, info = AutoModel.from_pretrained(
-                location,
-                revision=revision,
-                dtype=dtype,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except _LOAD_ERRORS as error:
-        raise SubjectError(_explain(name, error)) from error
-    _check_complete(name, model, info["missing_keys"])
-    commit = getattr(model.config, "_commit_hash", None) or revision
+    options = _options(name, location, revision)
+    unreachable = options["local_files_only"] and not Path(location).is_dir()
+    with _explained(name, "config.json", unreachable=unreachable):
+        config = AutoConfig.from_pretrained(location, **options)
+    with _explained(name, "tokenizer (a tokenizer.json is needed)", unreachable=unreachable):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(location, **options)
+    with _explained(name, "weights", unreachable=unreachable):
+        model, info = AutoModel.from_pretrained(
+            location,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **options,
+        )
+    _check_complete(name, model, info)
     return Subject(
         name=name,
         model=model.eval().to(device),
         tokenizer=tokenizer,
         location=location,
-        revision=commit,
-        weights_files=weights_files(location, commit),
+        revision=options["revision"],
+        weights_files=weights_files(location, options["revision"]),
     )
 
 
-def _check_folder(name: str, location: str) -> None:
+def _options(name: str, location: str, revision: str | None) -> dict[str, Any]:
+    """How to load: from the folder, from the commit that the hub names, or from the cache.
+
+    Raises:
+        SubjectError: there is no such folder or name, or the folder holds no model.
+    """
+    if _is_folder(name, location):
+        return {"revision": revision, "local_files_only": True, "trust_remote_code": False}
+    commit = commit_on_hub("model", location, revision=revision, failure=SubjectError)
+    return {
+        "revision": commit or cached_commit(location, revision) or revision,
+        "local_files_only": commit is None,
+        "trust_remote_code": False,
+    }
+
+
+@contextmanager
+def _explained(name: str, part: str, *, unreachable: bool) -> Iterator[None]:
+    """Load quietly, and say in one sentence what went wrong with which part."""
+    try:
+        with quiet():
+            yield
+    except _LOAD_ERRORS as error:
+        if unreachable:
+            raise SubjectError(
+                f"{name} is no folder, is not in the local cache, and the hub cannot be reached; "
+                "check the name and the network"
+            ) from error
+        reason = textwrap.shorten(str(error), 200, placeholder=" ...")
+        raise SubjectError(f"{name}: its {part} cannot be loaded: {reason}") from error
+
+
+def _is_folder(name: str, location: str) -> bool:
+    """Whether the location is a folder, one that holds a model; False for a name on the hub."""
     path = Path(location)
+    if not location.strip():
+        raise SubjectError("no subject was named; give a folder, a name on the hub, or minilm")
     if path.is_file():
         raise SubjectError(f"{name} is a file; give the folder of a model")
     if not path.is_dir():
         if location.startswith(("/", "./", "../", "~")) or location.count("/") > 1:
             raise SubjectError(f"there is no folder {name}")
-        return
+        return False
     if not (path / "config.json").is_file():
         raise SubjectError(f"folder {name} holds no model: config.json is missing")
     if not any(path.glob("*.safetensors")):
@@ -147,42 +193,22 @@ def _check_folder(name: str, location: str) -> None:
                 "code when loaded; save the model anew with safetensors"
             )
         raise SubjectError(f"folder {name} holds no weights: model.safetensors is missing")
+    return True
 
 
-def _check_complete(name: str, model: PreTrainedModel, missing: set[str]) -> None:
+def _check_complete(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
     """Refuse a checkpoint that lacks weights; a pooler behind the last layer is not missed."""
-    lost = sorted(key for key in missing if not key.startswith("pooler."))
+    for key, found, expected in sorted(info["mismatched_keys"]):
+        raise SubjectError(
+            f"the checkpoint of {name} does not fit its config.json: {key} has shape "
+            f"{list(found)}, not {list(expected)}"
+        )
+    lost = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
     if lost:
         raise SubjectError(
             f"the checkpoint of {name} lacks {len(lost)} weights of {type(model).__name__}, "
             f"the first of them {lost[0]}; they would be random numbers"
         )
-
-
-def _explain(name: str, error: BaseException) -> str:
-    """One sentence for what went wrong, from the first cause that says it."""
-    causes = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    kinds = tuple(type(cause) for cause in causes)
-    if any(issubclass(kind, hub_errors.GatedRepoError) for kind in kinds):
-        return f"{name} is gated on the hub: ask for access there and log in"
-    if any(issubclass(kind, hub_errors.RevisionNotFoundError) for kind in kinds):
-        return f"{name} has no such revision on the hub"
-    if any(issubclass(kind, hub_errors.RepositoryNotFoundError) for kind in kinds):
-        return f"the hub has no model called {name}, and there is no such folder"
-    if any(issubclass(kind, hub_errors.HFValidationError) for kind in kinds):
-        return f"{name!r} is neither a folder nor a possible name on the hub"
-    if any(
-        issubclass(kind, hub_errors.LocalEntryNotFoundError | ConnectionError) for kind in kinds
-    ):
-        return (
-            f"{name} is no folder, is not in the local cache, and the hub cannot be reached; "
-            "check the name and the network"
-        )
-    return f"{name} cannot be loaded: {' '.join(str(error).split())[:300]}"
 
 
 def _device(device: str) -> torch.device:

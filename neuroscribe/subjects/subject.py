@@ -224,14 +224,21 @@ def _special_tokens(
     Raises:
         SubjectError: it knows none of the letters, as one without its vocabulary file.
     """
-    encoding = tokenizer(string.printable, return_special_tokens_mask=True, truncation=False)
+    encoding = tokenizer(
+        string.printable, return_special_tokens_mask=True, truncation=False, verbose=False
+    )
     ids, added = encoding["input_ids"], encoding["special_tokens_mask"]
     content = [place for place, is_added in enumerate(added) if not is_added]
-    if all(ids[place] in tokenizer.all_special_ids for place in content):
+    known = {ids[place] for place in content}.difference(tokenizer.all_special_ids)
+    if not any(map(_has_letter, tokenizer.convert_ids_to_tokens(sorted(known)))):
         raise SubjectError(
             f"the tokenizer of {name} knows no letter: its vocabulary file is missing"
         )
     return tuple(ids[: content[0]]), tuple(ids[content[-1] + 1 :])
+
+
+def _has_letter(form: str) -> bool:
+    return any(character in string.ascii_letters for character in form)
 
 
 def _max_positions(model: PreTrainedModel) -> int | None:

@@ -30,6 +30,12 @@ def weights_files(location: str, revision: str | None) -> tuple[Path, ...]:
     return tuple(path for name in names if (path := _find(location, name, revision)))
 
 
+def cached_commit(name: str, revision: str | None) -> str | None:
+    """The commit at which a hub model lies in the local cache; None if it does not."""
+    cached = try_to_load_from_cache(name, "config.json", revision=revision)
+    return Path(cached).parent.name if isinstance(cached, str) else None
+
+
 def sha256_of_files(paths: Seq[Path]) -> str:
     """The hash of one file; of several, the hash of their hashes in order of name."""
     hashes = []

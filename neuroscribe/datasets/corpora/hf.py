@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HFValidationError
+import httpx2
 
 from neuroscribe.datasets.corpus import Document, replace_surrogates
+from neuroscribe.datasets.hub import commit_on_hub
 from neuroscribe.errors import CorpusError
 
 
@@ -32,8 +32,14 @@ class HubCorpus:
     def documents(self) -> Iterator[Document]:
         """One document per row that has a text."""
         library = _library()
-        # The library raises its own errors, those of fsspec and of each file format.
-        failures = (OSError, ValueError, RuntimeError, library.exceptions.DatasetsError)
+        # The library raises its own errors, those of fsspec, the transport, and each file format.
+        failures = (
+            OSError,
+            ValueError,
+            RuntimeError,
+            httpx2.HTTPError,
+            library.exceptions.DatasetsError,
+        )
         try:
             rows = library.load_dataset(
                 self.dataset, self.config, split="train", streaming=True, revision=self.revision
@@ -89,10 +95,8 @@ def _library() -> Any:
         ) from error
 
 
-def _commit(dataset: str) -> str | None:
-    try:
-        return HfApi().dataset_info(dataset).sha
-    except (OSError, HFValidationError) as error:
-        raise CorpusError(
-            f"the hub does not give the dataset {dataset}: {error}; check name and network"
-        ) from error
+def _commit(dataset: str) -> str:
+    commit = commit_on_hub("dataset", dataset, failure=CorpusError)
+    if commit is None:
+        raise CorpusError(f"the hub cannot be reached, so hf:{dataset} cannot be read")
+    return commit

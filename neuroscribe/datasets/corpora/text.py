@@ -50,7 +50,7 @@ def open_text(argument: str) -> TextCorpus:
     """
     root = existing_path("text", argument)
     files = (
-        tuple(sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES))
+        tuple(sorted(path for path in root.rglob("*") if _is_text(path)))
         if root.is_dir()
         else (root,)
     )
@@ -62,3 +62,7 @@ def open_text(argument: str) -> TextCorpus:
 
 
 PLUGIN = open_text
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from neuroscribe.errors import SubjectError
 from neuroscribe.records import Site
+from neuroscribe.subjects.layout import layer_of
 
 if TYPE_CHECKING:
     from neuroscribe.subjects.subject import Subject
@@ -26,12 +27,11 @@ def find(subject: "Subject", argument: str) -> list[Site]:
         raise SubjectError(f"no site is called 'module:{argument}'; write module:PATH[:in]")
     place = _resolve(subject, path)
     width = subject.width_at(place, "in" if side == "in" else "out")
-    numbers = [part for part in place.split(".") if part.isdecimal()]
     return [
         Site(
             name=f"module:{path}" + (":in" if side == "in" else ""),
             kind="module",
-            layer=int(numbers[0]) if numbers else None,
+            layer=layer_of(subject.model, place),
             module=place,
             side="in" if side == "in" else "out",
             width=width,
