@@ -8,9 +8,10 @@ Source: the form, with its placeholder `unknown`, is that of Bills et al., 2023;
 units are our own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from neuroscribe.llm.protocol import Message
 from neuroscribe.notation import UNKNOWN, activation_table, escape
 
 _BACKSLASH = "\\"
@@ -47,6 +48,30 @@ SOLVED_UNITS: tuple[SolvedUnit, ...] = (
         levels=(0, 0, 0, 10, 0, 0, 0, 0, 0, 3, 0, 0),
     ),
 )
+
+
+def solved_chat(
+    instructions: str,
+    explanation: str,
+    tokens: Sequence[str],
+    *,
+    ask: Callable[[str, Sequence[str]], str],
+    answer: Callable[[SolvedUnit], str],
+) -> tuple[Message, ...]:
+    """A chat that has been answered for every solved unit and ends with the question.
+
+    Args:
+        instructions: the system message.
+        explanation: of the unit in question.
+        tokens: of the text in question.
+        ask: from an explanation and tokens to a user message.
+        answer: what the assistant said of a solved unit.
+    """
+    messages = [Message(role="system", content=instructions)]
+    for unit in SOLVED_UNITS:
+        messages.append(Message(role="user", content=ask(unit.explanation, unit.tokens)))
+        messages.append(Message(role="assistant", content=answer(unit)))
+    return (*messages, Message(role="user", content=ask(explanation, tokens)))
 
 
 def explanation_line(explanation: str) -> str:

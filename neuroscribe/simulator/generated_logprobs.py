@@ -27,7 +27,7 @@ from neuroscribe.simulator.distribution import (
     generated_expectation,
     holds_whole_ten,
 )
-from neuroscribe.simulator.few_shot import SCALE, SOLVED_UNITS, question
+from neuroscribe.simulator.few_shot import SCALE, SolvedUnit, question, solved_chat
 from neuroscribe.simulator.reading import Reading, ask
 from neuroscribe.simulator.written_table import number_indices
 
@@ -72,13 +72,12 @@ class GeneratedLogprobs:
 
     def prompt(self, explanation: str, tokens: Sequence[str]) -> tuple[Message, ...]:
         """The chat that is sent: instructions, the solved units, and the question."""
-        messages = [Message(role="system", content=_INSTRUCTIONS)]
-        for unit in SOLVED_UNITS:
-            rows = zip(unit.tokens, unit.levels, strict=True)
-            answer = "\n".join(f"{escape(token)}\t{level}" for token, level in rows)
-            messages.append(Message(role="user", content=question(unit.explanation, unit.tokens)))
-            messages.append(Message(role="assistant", content=answer))
-        return (*messages, Message(role="user", content=question(explanation, tokens)))
+        return solved_chat(_INSTRUCTIONS, explanation, tokens, ask=question, answer=_written)
+
+
+def _written(unit: SolvedUnit) -> str:
+    rows = zip(unit.tokens, unit.levels, strict=True)
+    return "\n".join(f"{escape(token)}\t{level}" for token, level in rows)
 
 
 def _most_tokens(tokens: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
 from neuroscribe.notation import MAX_LEVEL
 from neuroscribe.records import Prediction
-from neuroscribe.simulator.few_shot import SCALE, SOLVED_UNITS, question
+from neuroscribe.simulator.few_shot import SCALE, SolvedUnit, question, solved_chat
 from neuroscribe.simulator.reading import Reading, ask
 
 _ATTEMPTS = 2
@@ -56,12 +56,7 @@ class Structured:
 
     def prompt(self, explanation: str, tokens: Sequence[str]) -> tuple[Message, ...]:
         """The chat that is sent: instructions, the solved units, and the question."""
-        messages = [Message(role="system", content=_INSTRUCTIONS)]
-        for unit in SOLVED_UNITS:
-            answer = json.dumps({"activations": unit.levels})
-            messages.append(_user_message(unit.explanation, unit.tokens))
-            messages.append(Message(role="assistant", content=answer))
-        return (*messages, _user_message(explanation, tokens))
+        return solved_chat(_INSTRUCTIONS, explanation, tokens, ask=_ask, answer=_answer)
 
 
 def schema(n_tokens: int) -> Mapping[str, Any]:
@@ -76,9 +71,12 @@ def schema(n_tokens: int) -> Mapping[str, Any]:
     }
 
 
-def _user_message(explanation: str, tokens: Sequence[str]) -> Message:
-    content = f"{question(explanation, tokens)}Number of lines: {len(tokens)}"
-    return Message(role="user", content=content)
+def _ask(explanation: str, tokens: Sequence[str]) -> str:
+    return f"{question(explanation, tokens)}Number of lines: {len(tokens)}"
+
+
+def _answer(unit: SolvedUnit) -> str:
+    return json.dumps({"activations": unit.levels})
 
 
 def _read(reply: Reply, n_tokens: int) -> Reading:
