@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroscribe.records import Sequence, Split
+from neuroscribe.records import Sequence, Split, TokenLookup, UnitStatistics
 
 
 @pytest.fixture
@@ -25,5 +25,30 @@ def make_sequence():
             text=text,
             token_bytes_offsets=tuple(offsets),
         )
+
+    return make
+
+
+@pytest.fixture
+def make_statistics():
+    """Build statistics of which a test states only what it needs."""
+
+    def make(**stated) -> UnitStatistics:
+        unstated = {
+            "n_tokens": 9,
+            "mean": 0.5,
+            "variance": 1.0,
+            "skewness": None,
+            "kurtosis": None,
+            "min": 0.0,
+            "max": 2.0,
+            "density": 0.5,
+            "density_1pct": 0.5,
+            "quantile_boundaries": (),
+            "histogram_edges": (),
+            "histogram_counts": (),
+            "lookup": TokenLookup(token_ids=(), means=(), counts=()),
+        }
+        return UnitStatistics(**{**unstated, **stated})
 
     return make

@@ -6,13 +6,13 @@ import pytest
 
 from neuroscribe.explainer.few_shot import SOLVED_UNITS
 from neuroscribe.explainer.token_activation_pairs import SPARSE_SHARE, TokenActivationPairs
-from neuroscribe.records import Exemplar, TokenLookup, UnitId, UnitRecord, UnitStatistics
+from neuroscribe.records import Exemplar, UnitId, UnitRecord
 
 GOLDEN = Path(__file__).parent / "golden" / "token_activation_pairs.txt"
 
 
 @pytest.fixture
-def negative_unit(make_sequence) -> UnitRecord:
+def negative_unit(make_sequence, make_statistics) -> UnitRecord:
     """The negative side of a unit: its activations come with their sign flipped already."""
     texts = [
         (("The", " storm", "\n", " broke", "⟨f0 9f⟩"), (-0.5, 3.0, 0.1, 0.2, 0.0)),
@@ -33,11 +33,7 @@ def negative_unit(make_sequence) -> UnitRecord:
         kind="top",
         rank=0,
     )
-    statistics = UnitStatistics(
-        n_tokens=12, mean=0.2, variance=1.0, skewness=None, kurtosis=None, min=-2.0, max=9.0,
-        density=0.5, density_1pct=0.5, quantile_boundaries=(), histogram_edges=(),
-        histogram_counts=(), lookup=TokenLookup(token_ids=(), means=(), counts=()),
-    )  # fmt: skip
+    statistics = make_statistics(min=-2.0, max=9.0)
     return UnitRecord(
         unit=UnitId("mlp.0", 1, -1), statistics=statistics, exemplars=(*exemplars, elsewhere)
     )

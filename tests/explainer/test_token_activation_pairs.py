@@ -11,11 +11,11 @@ from neuroscribe.explainer.token_activation_pairs import (
     parse,
 )
 from neuroscribe.llm.protocol import Reply
-from neuroscribe.records import Exemplar, TokenLookup, UnitId, UnitRecord, UnitStatistics
+from neuroscribe.records import Exemplar, UnitId, UnitRecord
 
 
 @pytest.fixture
-def make_record(make_sequence):
+def make_record(make_sequence, make_statistics):
     def make(*rows: tuple[float, ...]) -> UnitRecord:
         exemplars = tuple(
             Exemplar(
@@ -26,11 +26,7 @@ def make_record(make_sequence):
             )
             for i, row in enumerate(rows)
         )
-        statistics = UnitStatistics(
-            n_tokens=9, mean=0.0, variance=1.0, skewness=None, kurtosis=None, min=0.0, max=2.0,
-            density=0.5, density_1pct=0.5, quantile_boundaries=(), histogram_edges=(),
-            histogram_counts=(), lookup=TokenLookup(token_ids=(), means=(), counts=()),
-        )  # fmt: skip
+        statistics = make_statistics()
         return UnitRecord(unit=UnitId("mlp.0", 1), statistics=statistics, exemplars=exemplars)
 
     return make

@@ -9,10 +9,8 @@ from neuroscribe.records import (
     Exemplar,
     Explanation,
     Prediction,
-    TokenLookup,
     UnitId,
     UnitRecord,
-    UnitStatistics,
 )
 from neuroscribe.scoring import ScoringCase
 from neuroscribe.scoring.simulation import SimulationScorer
@@ -23,15 +21,11 @@ TRUTH = (2.0, 0.0, 1.0, 0.5)
 
 
 @pytest.fixture
-def make_case(make_sequence):
+def make_case(make_sequence, make_statistics):
     def make(*exemplars: tuple[str, str, int]) -> ScoringCase:
         """Each exemplar is its split, its kind and the id of its sequence."""
         unit = UnitId("mlp.0", 1)
-        statistics = UnitStatistics(
-            n_tokens=9, mean=0.5, variance=1.0, skewness=None, kurtosis=None, min=0.0, max=2.0,
-            density=1.0, density_1pct=1.0, quantile_boundaries=(), histogram_edges=(),
-            histogram_counts=(), lookup=TokenLookup(token_ids=(), means=(), counts=()),
-        )  # fmt: skip
+        statistics = make_statistics()
         record = UnitRecord(
             unit=unit,
             statistics=statistics,

@@ -12,7 +12,6 @@ from neuroscribe.records import (
     TokenLookup,
     UnitId,
     UnitRecord,
-    UnitStatistics,
 )
 from neuroscribe.scoring import ScoringCase
 from neuroscribe.scoring.simulation import SimulationScorer
@@ -42,7 +41,7 @@ def silent(_, tokens):
 
 
 @pytest.fixture
-def make_case(make_sequence):
+def make_case(make_sequence, make_statistics):
     def make(*, splits=("train", "calibration", "test"), shared=False) -> ScoringCase:
         exemplars = []
         for place, split in enumerate(splits):
@@ -63,11 +62,9 @@ def make_case(make_sequence):
                         rank=i % 3,
                     )
                 )
-        statistics = UnitStatistics(
-            n_tokens=90, mean=0.86, variance=1.0, skewness=None, kurtosis=None, min=0.1, max=2.0,
-            density=1.0, density_1pct=1.0, quantile_boundaries=(), histogram_edges=(),
-            histogram_counts=(), lookup=TokenLookup(token_ids=(0,), means=(2.0,), counts=(9,)),
-        )  # fmt: skip
+        statistics = make_statistics(
+            mean=0.86, lookup=TokenLookup(token_ids=(0,), means=(2.0,), counts=(9,))
+        )
         record = UnitRecord(unit=UNIT, statistics=statistics, exemplars=tuple(exemplars))
         explanation = Explanation(
             unit=UNIT, text="rain", status="ok", explainer="e", llm="l", prompt_sha256="0",
