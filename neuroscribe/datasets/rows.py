@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.records import (
@@ -87,6 +88,11 @@ def explanation_of(row: Mapping[str, Any]) -> Explanation:
         cost_usd=row["cost_usd"],
         created_at=row["created_at"],
     )
+
+
+def of_unit(unit: UnitId) -> pc.Expression:
+    """Filter for the rows of one unit within its site."""
+    return (pc.field("unit") == unit.index) & (pc.field("polarity") == unit.polarity)
 
 
 def unit_record_of(

@@ -25,7 +25,13 @@ from neuroscribe.errors import StoreError
 ROW_GROUP_ROWS = 4096
 """Rows a group: about 35 units with 120 exemplars each, one megabyte to read for one unit."""
 
-_TEMPORARY = ".tmp-"
+TEMPORARY_PREFIX = ".tmp-"
+"""Begins the names of files that are being written, or were when their writer was killed."""
+_DECIDING = {
+    "explanations": ["status", "created_at"],
+    "simulations": ["status"],
+    "scores": ["coverage"],
+}
 _STATUS_ORDER = ("ok", "refused", "unparsed", "skipped", "failed")
 
 
@@ -39,7 +45,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StoreError: the disk is full, or the folder cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
@@ -58,7 +64,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def remove_leftovers(root: Path) -> None:
     """Delete temporary files that a killed writer left behind."""
-    for leftover in root.rglob(f"{_TEMPORARY}*"):
+    for leftover in root.rglob(f"{TEMPORARY_PREFIX}*"):
         leftover.unlink(missing_ok=True)
 
 
@@ -133,17 +139,29 @@ def read(
         raise StoreError(f"table {table!r} of {root} cannot be read: {error}") from error
 
 
-def load(path: str | Path, table: str) -> pa.Table:
-    """All current rows of one table of a study, on this machine or behind a URL.
+def load(
+    path: str | Path,
+    table: str,
+    *,
+    columns: Sequence[str] | None = None,
+    where: pc.Expression | None = None,
+) -> pa.Table:
+    """The current rows of one table of a study, on this machine or behind a URL.
 
     Args:
         path: a study's directory, or an fsspec URL (`s3://...`, `hf://datasets/...`).
         table: `sequences`, `units`, `exemplars`, `explanations`, `simulations` or `scores`.
+        columns: all if None; only these, and what tells which rows are current, are read.
+        where: a pyarrow filter, pushed down to the files.
 
     Raises:
         StoreError: no such table, or a damaged part.
     """
-    return current(table, read(path, table))
+    if columns is None or table not in IDENTITY:
+        return current(table, read(path, table, columns=columns, where=where))
+    needed = dict.fromkeys([*columns, *IDENTITY[table], *_DECIDING[table]])
+    rows = current(table, read(path, table, columns=list(needed), where=where))
+    return rows.select(list(columns))
 
 
 def current(table: str, rows: pa.Table) -> pa.Table:
@@ -154,7 +172,7 @@ def current(table: str, rows: pa.Table) -> pa.Table:
     """
     if table not in IDENTITY or rows.num_rows == 0:
         return rows
-    preference = [_preference(table, row) for row in rows.select(_deciding(table)).to_pylist()]
+    preference = [_preference(table, row) for row in rows.select(_DECIDING[table]).to_pylist()]
     keys = rows.select(IDENTITY[table]).to_pylist()
     best: dict[tuple[Any, ...], int] = {}
     for index, key in enumerate(keys):
@@ -164,14 +182,6 @@ def current(table: str, rows: pa.Table) -> pa.Table:
     if len(best) == rows.num_rows:
         return rows
     return rows.take(sorted(best.values()))
-
-
-def _deciding(table: str) -> list[str]:
-    return {
-        "explanations": ["status", "created_at"],
-        "simulations": ["status"],
-        "scores": ["coverage"],
-    }[table]
 
 
 def _preference(table: str, row: dict[str, Any]) -> tuple[Any, ...]:

@@ -33,11 +33,10 @@ class Table:
         """The current rows (repaired failures counted once) as a pyarrow table.
 
         Args:
-            columns: all if None; with some left out, superseded rows are kept.
+            columns: all if None.
             where: a pyarrow filter, pushed down to the files.
         """
-        rows = store.read(self.root, self.name, columns=columns, where=where)
-        return rows if columns is not None else store.current(self.name, rows)
+        return store.load(self.root, self.name, columns=columns, where=where)
 
     def to_pandas(
         self, *, columns: Sequence[str] | None = None, where: pc.Expression | None = None

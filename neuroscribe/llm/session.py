@@ -10,11 +10,13 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, final
 
+from neuroscribe.errors import BudgetReached
 from neuroscribe.llm import driver
 from neuroscribe.llm.budget import Budget
 from neuroscribe.llm.driver import Estimate
@@ -71,10 +73,13 @@ class SessionSummary:
 class Session:
     """One LLM while it is being used."""
 
-    def __init__(self, client: CountingClient, budget: Budget) -> None:
-        """Open the loop; `close` (or leaving a `with` block) ends it."""
+    def __init__(
+        self, client: CountingClient, budget: Budget, *, journal: Journal | None = None
+    ) -> None:
+        """Open the loop; `close` (or leaving a `with` block) ends it, and closes the journal."""
         self._client = client
         self._budget = budget
+        self._journal = journal
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -107,9 +112,15 @@ class Session:
         self._wait(driver.run(jobs, self._client, on_result=on_result, budget=self._budget))
 
     def result(self, dialogue: Dialogue[ValueT]) -> ValueT:
-        """The result of one dialogue."""
+        """The result of one dialogue.
+
+        Raises:
+            BudgetReached: a request of it was skipped.
+        """
         results: list[ValueT] = []
         self.run([(None, dialogue)], lambda _, result: results.append(result))
+        if not results:
+            raise BudgetReached(f"the budget for {self.spec} is reached")
         return results[0]
 
     def estimate(self, jobs: Iterable[tuple[KeyT, Dialogue[ResultT]]]) -> Estimate:
@@ -137,6 +148,8 @@ class Session:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def __enter__(self) -> "Session":
         return self
@@ -172,11 +185,14 @@ def open_session(llm: str, *, journal: Path, options: LLMOptions) -> Session:
         StoreError: the journal is damaged.
     """
     budget = Budget(max_cost_usd=options.max_cost_usd, max_requests=options.max_requests)
-    client = open_client(
-        llm,
-        journal=Journal(journal),
-        budget=budget,
-        settings=options.settings,
-        prices=options.prices,
-    )
-    return Session(client, budget)
+    with ExitStack() as unless_opened:
+        answers = unless_opened.enter_context(Journal(journal))
+        client = open_client(
+            llm,
+            journal=answers,
+            budget=budget,
+            settings=options.settings,
+            prices=options.prices,
+        )
+        unless_opened.pop_all()
+    return Session(client, budget, journal=answers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -47,7 +48,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.sequence_ids)
 
-    @property
+    @cached_property
     def present(self) -> Bool[Tensor, "batch sequence"]:
         """False at padding."""
         positions = torch.arange(self.token_ids.shape[1], device=self.lengths.device)

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from torch import Tensor
 
 from neuroscribe import progress
 from neuroscribe.datasets.corpus import Corpus, open_corpus
-from neuroscribe.datasets.rows import sequence_of, sequences_table, unit_record_of
+from neuroscribe.datasets.rows import of_unit, sequence_of, sequences_table, unit_record_of
 from neuroscribe.datasets.sequences import cut_sequences
 from neuroscribe.errors import StudyError, SubjectError
 from neuroscribe.recorder.batch import Batch
@@ -64,21 +65,14 @@ class Recording(NamedTuple):
         if unit.site not in self.recorder.sites:
             known = ", ".join(self.recorder.sites)
             raise SubjectError(f"site {unit.site!r} was not recorded; there are: {known}")
-        key = (unit.index, unit.polarity)
-        rows = [
-            row
-            for row in self.recorder.units(unit.site).to_pylist()
-            if (row["unit"], row["polarity"]) == key
-        ]
+        rows = self.recorder.units(unit.site).filter(of_unit(unit)).to_pylist()
         if not rows:
             raise SubjectError(f"unit {unit} was not recorded")
-        exemplars = [
-            row
-            for row in self.recorder.exemplars(unit.site).to_pylist()
-            if (row["unit"], row["polarity"]) == key
-        ]
-        sequences = {row["sequence_id"]: sequence_of(row) for row in self.sequences.to_pylist()}
-        return unit_record_of(rows[0], exemplars, sequences)
+        exemplars = self.recorder.exemplars(unit.site).filter(of_unit(unit))
+        named = pc.field("sequence_id").isin(exemplars["sequence_id"].combine_chunks())
+        kept = self.sequences.filter(named).to_pylist()
+        sequences = {row["sequence_id"]: sequence_of(row) for row in kept}
+        return unit_record_of(rows[0], exemplars.to_pylist(), sequences)
 
 
 def record(
@@ -185,8 +179,9 @@ def _run(
             subject.capture(batch.token_ids, batch.lengths, sites, reduce)
             recorder.finish_batch(batch)
             digest.add(sequences)
-            n_tokens += int(batch.lengths.sum())
-            bar.advance(int(batch.lengths.sum()))
+            read = sum(map(len, sequences))
+            n_tokens += read
+            bar.advance(read)
             if checkpoints and time.monotonic() - last_save > checkpoints.interval_seconds:
                 save_checkpoint(
                     checkpoints.path,
@@ -210,14 +205,16 @@ def _skip_done(
     seen = load_checkpoint(checkpoints.path, recorder, fingerprint=checkpoints.fingerprint)
     if seen is None:
         return 0
-    done = list(itertools.islice(stream, int(recorder.n_sequences)))
-    digest.add(done)
+    n_tokens = 0
+    for sequence in itertools.islice(stream, int(recorder.n_sequences)):
+        digest.add([sequence])
+        n_tokens += len(sequence)
     if digest.hexdigest() != seen:
         raise StudyError(
             "the corpus has changed since the recording began; restore it, "
             f"or delete {checkpoints.path} to start anew"
         )
-    return sum(map(len, done))
+    return n_tokens
 
 
 def _kept_sequences(sequences: Iterable[Sequence], kept: np.ndarray) -> pa.Table:

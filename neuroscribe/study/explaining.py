@@ -2,18 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from neuroscribe import progress
-from neuroscribe.datasets import store
 from neuroscribe.datasets.rows import explanations_table
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.llm.session import Estimate, Session
 from neuroscribe.records import Explanation, UnitId, UnitRecord
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
-from neuroscribe.study.writing import Buffer
+from neuroscribe.study.writing import Buffer, write_by_site
 
 Explainer = Callable[[UnitRecord], Dialogue[Explanation]]
 
@@ -41,24 +39,24 @@ def explain_study(
         session: the LLM.
         name: the explainer's registered name.
     """
-    root = Path(reader.root)
     before = _before(reader, name, session.spec)
     todo = [unit for unit in units if _is_open(before.get(unit))]
     counts: Counter[str] = Counter()
+    failed: list[str] = []
 
     def write(explanations: list[Explanation]) -> None:
-        ordered = sorted(explanations, key=lambda explanation: explanation.unit)
-        for site, members in groupby(ordered, key=lambda explanation: explanation.unit.site):
-            store.write_part(root, "explanations", explanations_table(members), site=site)
+        write_by_site(Path(reader.root), "explanations", explanations, explanations_table)
 
     with (
         Buffer(write) as buffer,
         progress.bar("explaining", total=len(todo), unit="units") as bar,
     ):
 
-        def take(_: UnitId, explanation: Explanation) -> None:
+        def take(unit: UnitId, explanation: Explanation) -> None:
             counts[explanation.status] += 1
-            known = before.get(explanation.unit)
+            if explanation.status == "failed":
+                failed.append(str(unit))
+            known = before.get(unit)
             # A unit with nothing to explain says so once, not at every run.
             if known is None or (known.status, known.reason) != (
                 explanation.status,
@@ -74,6 +72,7 @@ def explain_study(
         already_done=len(units) - len(todo),
         left=len(todo) - sum(counts.values()),
         session=session.summary(),
+        failed=tuple(failed),
     )
 
 

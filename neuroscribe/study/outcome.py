@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from neuroscribe.llm.session import SessionSummary
 
+MOST_NAMED = 10
+"""Failed units that the summary names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -19,8 +22,8 @@ class Outcome:
     """Items that were not begun, because the budget was reached."""
     session: SessionSummary
     """Requests and cost."""
-    failed: tuple[str, ...] = ()
-    """The units that failed, by name."""
+    failed: tuple[str, ...]
+    """The units that failed, by name; one for each of its explanations that did."""
 
     @property
     def exit_code(self) -> int:
@@ -36,4 +39,8 @@ class Outcome:
             parts.append(f"{self.already_done} done before")
         if self.left:
             parts.append(f"{self.left} left")
+        if self.failed:
+            named = ", ".join(self.failed[:MOST_NAMED])
+            more = len(self.failed) - MOST_NAMED
+            parts.append(f"failed: {named}" + (f" and {more} more" if more > 0 else ""))
         return "; ".join(parts) + f"; {self.session}"

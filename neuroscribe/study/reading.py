@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.rows import explanation_of, sequence_of, unit_record_of
+from neuroscribe.datasets.rows import explanation_of, of_unit, sequence_of, unit_record_of
 from neuroscribe.errors import SubjectError
 from neuroscribe.records import Explanation, Sequence as TokenSequence, Split, UnitId, UnitRecord
 
@@ -51,21 +50,14 @@ class Reader:
 
     def unit_scores(self, unit: UnitId) -> list[dict[str, Any]]:
         """The current score rows of one unit."""
-        rows = store.read(self.root, "scores", site=unit.site, where=_is_unit(unit))
+        rows = store.read(self.root, "scores", site=unit.site, where=of_unit(unit))
         current: list[dict[str, Any]] = store.current("scores", rows).to_pylist()
         return current
 
-    def widths(self) -> dict[str, int]:
-        """Number of units of each recorded site, in the order of the subject's layers."""
-        return {site: int(rows["unit"].to_numpy().max()) + 1 for site, rows in self._sites()}
-
-    def densities(self) -> dict[UnitId, float]:
-        """How often each unit fires."""
-        return {
-            UnitId(site, row["unit"], row["polarity"]): row["density"]
-            for site, rows in self._sites()
-            for row in rows.to_pylist()
-        }
+    def units(self) -> list[UnitId]:
+        """Every unit and side that was recorded, in order."""
+        rows = store.read(self.root, "units", columns=["site", "unit", "polarity"]).to_pylist()
+        return sorted(UnitId(row["site"], row["unit"], row["polarity"]) for row in rows)
 
     def density_by_index(self, site: str) -> list[float]:
         """How often each unit of a site fires (positive side), by index."""
@@ -73,11 +65,6 @@ class Reader:
         positive = rows.filter(pc.field("polarity") == 1).sort_by("unit")
         densities: list[float] = positive["density"].to_pylist()
         return densities
-
-    def _sites(self) -> Iterator[tuple[str, pa.Table]]:
-        rows = store.read(self.root, "units", columns=["site", "unit", "polarity", "density"])
-        for site in sorted(pc.unique(rows["site"]).to_pylist(), key=_natural):
-            yield site, rows.filter(pc.field("site") == site)
 
     def _some(
         self, site: str, units: Sequence[UnitId], splits: Iterable[Split] | None
@@ -110,16 +97,5 @@ class Reader:
                 self._sequences[row["sequence_id"]] = sequence_of(row)
 
 
-def _is_unit(unit: UnitId) -> pc.Expression:
-    return (pc.field("unit") == unit.index) & (pc.field("polarity") == unit.polarity)
-
-
 def _key(row: Mapping[str, Any]) -> tuple[int, int]:
     return row["unit"], row["polarity"]
-
-
-def _natural(site: str) -> tuple[str, int, str]:
-    """`mlp.10` after `mlp.9`."""
-    kind, _, rest = site.partition(".")
-    layer = rest.split(".")[0]
-    return kind, int(layer) if layer.isdigit() else -1, site

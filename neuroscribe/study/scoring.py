@@ -1,8 +1,7 @@
 """The scoring stage: explanations to simulations and scores."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from neuroscribe import progress, registry
@@ -16,7 +15,7 @@ from neuroscribe.simulator import choose
 from neuroscribe.simulator.calibration import linear
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
-from neuroscribe.study.writing import Buffer
+from neuroscribe.study.writing import Buffer, write_by_site
 
 Scorer = Callable[[ScoringCase], Dialogue[ScoringResult]]
 
@@ -110,23 +109,45 @@ def _jobs(
     score: Scorer = registry.load("scorer", scorer)(
         simulate=registry.load("simulator", simulator)(), calibrate=linear
     )
-    by_unit = {explanation.unit: explanation for explanation in todo}
+    draw = other_explanations(explanations)
+    by_unit: dict[UnitId, list[Explanation]] = defaultdict(list)
+    for explanation in todo:
+        by_unit[explanation.unit].append(explanation)
     for record in reader.unit_records(list(by_unit)):
-        case = ScoringCase(
-            explanation=by_unit[record.unit],
-            record=record,
-            random_explanation=_another(explanations, record.unit, seed),
-            seed=seed,
-        )
-        yield record.unit, score(case)
+        for explanation in by_unit[record.unit]:
+            case = ScoringCase(
+                explanation=explanation,
+                record=record,
+                random_explanation=draw(record.unit, seed),
+                seed=seed,
+            )
+            yield record.unit, score(case)
 
 
-def _another(explanations: Sequence[Explanation], unit: UnitId, seed: int) -> str | None:
-    """Another unit's explanation, drawn by a hash of the unit."""
-    others = [each for each in explanations if each.unit != unit]
-    if not others:
-        return None
-    return others[int(content_hash(str(seed), str(unit)), 16) % len(others)].text
+def other_explanations(
+    explanations: Sequence[Explanation],
+) -> Callable[[UnitId, int], str | None]:
+    """Prepare to draw, for any unit and seed, the explanation of another unit.
+
+    The draw is a hash of seed and unit, so it does not depend on the LLM or on the order of work.
+
+    Args:
+        explanations: in order of unit, as `Reader.explanations` gives them.
+
+    Returns:
+        From unit and seed to a text; None where all explanations are of that unit.
+    """
+    own = Counter(explanation.unit for explanation in explanations)
+    first = {unit: place for place, unit in reversed(list(enumerate(e.unit for e in explanations)))}
+
+    def draw(unit: UnitId, seed: int) -> str | None:
+        n_others = len(explanations) - own[unit]
+        if n_others == 0:
+            return None
+        place = int(content_hash(str(seed), str(unit)), 16) % n_others
+        return explanations[place if place < first[unit] else place + own[unit]].text
+
+    return draw
 
 
 def _open(
@@ -134,14 +155,16 @@ def _open(
 ) -> list[Explanation]:
     """The explanations that are not scored yet, or of which a simulation failed."""
     key = (scorer, simulator, llm)
+    scored = ["explanation_id", "scorer", "simulator", "llm"]
     done = {
         row["explanation_id"]
-        for row in store.load(root, "scores").to_pylist()
+        for row in store.load(root, "scores", columns=scored).to_pylist()
         if (row["scorer"], row["simulator"], row["llm"]) == key
     }
+    simulated = ["explanation_id", "simulator", "llm", "status"]
     broken = {
         row["explanation_id"]
-        for row in store.load(root, "simulations").to_pylist()
+        for row in store.load(root, "simulations", columns=simulated).to_pylist()
         if row["status"] == "failed" and (row["simulator"], row["llm"]) == (simulator, llm)
     }
     return [each for each in explanations if each.explanation_id not in done - broken]
@@ -151,9 +174,8 @@ def _write(root: str | Path, results: Sequence[ScoringResult]) -> None:
     simulations = [each for result in results for each in result.simulations]
     if simulations:
         store.write_part(Path(root), "simulations", simulations_table(simulations))
-    scores = sorted((s for result in results for s in result.scores), key=lambda s: s.unit)
-    for site, members in groupby(scores, key=lambda score: score.unit.site):
-        store.write_part(Path(root), "scores", scores_table(members), site=site)
+    scores = [score for result in results for score in result.scores]
+    write_by_site(Path(root), "scores", scores, scores_table)
 
 
 def _worst(result: ScoringResult) -> str:

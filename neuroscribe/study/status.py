@@ -49,9 +49,9 @@ MOST_REASONS = 5
 
 def status_of(root: Path, manifest: Mapping[str, Any]) -> StudyStatus:
     """Read a study's state off its tables."""
-    explanations = store.load(root, "explanations")
-    simulations = store.load(root, "simulations")
-    scores = store.load(root, "scores")
+    explanations = store.load(root, "explanations", columns=["status", "reason", "cost_usd"])
+    simulations = store.load(root, "simulations", columns=["status", "reason"])
+    scores = store.load(root, "scores", columns=["explanation_id", "reliable"])
     sites = store.read(root, "units", columns=["site"])["site"].to_pylist()
     reasons = Counter(
         _headline(reason)

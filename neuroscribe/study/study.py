@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from neuroscribe import registry
-from neuroscribe.datasets.manifest import read_manifest
+from neuroscribe.datasets.manifest import NAME as MANIFEST, read_manifest
 from neuroscribe.datasets.schema import SCHEMAS
-from neuroscribe.datasets.store import remove_leftovers
+from neuroscribe.datasets.store import TEMPORARY_PREFIX, remove_leftovers
 from neuroscribe.datasets.table import Table
 from neuroscribe.errors import StoreError, StudyError, SubjectError
 from neuroscribe.llm.session import Estimate, LLMOptions, Session, open_session
@@ -71,7 +71,7 @@ class Study:
             "dtype": dtype,
             "revision": revision,
         }
-        if not (path / "manifest.json").exists():
+        if not (path / MANIFEST).exists():
             return cls(path, plan=plan, manifest=None)
         manifest = read_manifest(path)
         for part in ("subject", "corpus"):
@@ -246,7 +246,7 @@ class Study:
             SubjectError: an unknown site or unit.
         """
         if selector is None:
-            return sorted(self._reader.densities())
+            return self._reader.units()
         return select_units(
             selector,
             self.widths,
@@ -287,12 +287,12 @@ class Study:
         from neuroscribe.study.recording import CHECKPOINT  # noqa: PLC0415
 
         own = {*SCHEMAS, CHECKPOINT, JOURNAL}
-        strange = (
-            [entry.name for entry in self.path.iterdir() if entry.name not in own]
-            if self.path.is_dir()
-            else []
-        )
-        strange = [name for name in strange if not name.startswith(".tmp-")]
+        entries = self.path.iterdir() if self.path.is_dir() else ()
+        strange = [
+            entry.name
+            for entry in entries
+            if entry.name not in own and not entry.name.startswith(TEMPORARY_PREFIX)
+        ]
         if strange:
             raise StudyError(
                 f"{self.path} holds other files ({', '.join(sorted(strange)[:3])}); "

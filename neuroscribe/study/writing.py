@@ -5,11 +5,19 @@ is interrupted. What a kill loses is in the journal, so doing it again sends not
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar, final
 
+import pyarrow as pa
+
+from neuroscribe.datasets.store import write_part
+from neuroscribe.records import Explanation, Score
+
 ResultT = TypeVar("ResultT")
+RecordT = TypeVar("RecordT", Explanation, Score)
 
 RESULTS = 500
 SECONDS = 30.0
@@ -54,3 +62,22 @@ class Buffer(Generic[ResultT]):
         traceback: TracebackType | None,
     ) -> None:
         self.flush()
+
+
+def write_by_site(
+    root: Path,
+    table: str,
+    records: Iterable[RecordT],
+    rows: Callable[[Iterable[RecordT]], pa.Table],
+) -> None:
+    """Add one part per site to a table whose rows belong to units, in order of unit.
+
+    Args:
+        root: the study's directory.
+        table: name of the table.
+        records: of any sites, in any order.
+        rows: makes the table's rows from records.
+    """
+    ordered = sorted(records, key=lambda record: record.unit)
+    for site, members in groupby(ordered, key=lambda record: record.unit.site):
+        write_part(root, table, rows(members), site=site)

@@ -138,3 +138,11 @@ def test_every_column_is_described():
     for name, schema in SCHEMAS.items():
         for field in schema:
             assert field.metadata[b"description"], (name, field.name)
+
+
+def test_columns_alone_are_the_current_ones_too(tmp_path):
+    for rows in ([explanation(1, "failed", 2)], [explanation(1), explanation(2)]):
+        store.write_part(tmp_path, "explanations", explanations_table(rows))
+    found = store.load(tmp_path, "explanations", columns=["unit", "status"])
+    assert found.column_names == ["unit", "status"]
+    assert sorted(map(tuple, (row.values() for row in found.to_pylist()))) == [(1, "ok"), (2, "ok")]

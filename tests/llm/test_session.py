@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from neuroscribe.errors import InputError, StoreError
+from neuroscribe.errors import BudgetReached, InputError, StoreError
 from neuroscribe.llm.session import LLMOptions, open_session
 from neuroscribe.llm.settings import ClientSettings
 
@@ -60,3 +60,19 @@ def test_a_spec_that_cannot_be_opened_and_a_damaged_journal_are_told(tmp_path):
     (tmp_path / "damaged").write_bytes(b"x" * 500)
     with pytest.raises(StoreError, match="damaged"):
         open_session("mock", journal=tmp_path / "damaged", options=LLMOptions())
+
+
+def test_one_dialogue_that_meets_the_budget_says_so(tmp_path, asking):
+    options = LLMOptions(max_requests=0)
+    with (
+        open_session("mock", journal=tmp_path / "j", options=options) as session,
+        pytest.raises(BudgetReached, match="the budget for mock is reached"),
+    ):
+        session.result(asking("a"))
+
+
+def test_the_journal_is_closed_with_the_session(tmp_path, asking):
+    with open_session("mock", journal=tmp_path / "j", options=LLMOptions()) as session:
+        session.result(asking("a"))
+        assert (tmp_path / "j-wal").exists()
+    assert not (tmp_path / "j-wal").exists()

@@ -1,6 +1,7 @@
 """The main job on a decoder, from recording to scores."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from neuroscribe.llm.mock.misbehaviour import Misbehaviour
 from neuroscribe.llm.mock.server import serve
 from neuroscribe.llm.session import LLMOptions
 from neuroscribe.llm.settings import ClientSettings
+from neuroscribe.records import Explanation, UnitId, content_hash
 from neuroscribe.study import Study
 
 HEADLINE = ["site", "unit", "metric", "report_set", "value", "low", "baseline_token_lookup"]
@@ -212,3 +214,41 @@ def test_a_recording_killed_between_batches_goes_on_to_the_same_tables(
     for table in ("sequences", "units", "exemplars"):
         one, other = (study.table(table).to_arrow() for study in (whole, killed))
         assert one.equals(other)
+
+
+def test_every_explanation_of_a_unit_is_scored_not_only_the_last(recorded):
+    for llm in ("mock", "mock:1"):
+        recorded.explain(llm=llm, units="mlp.0[:3]")
+    outcome = recorded.score(llm="mock")
+    explanations = recorded.table("explanations").to_arrow()
+    scored = set(recorded.table("scores").to_arrow()["explanation_id"].to_pylist())
+    assert scored == set(explanations["explanation_id"].to_pylist())
+    assert (len(scored), sum(outcome.counts.values()), outcome.left) == (6, 6, 0)
+
+
+def test_the_random_explanation_is_another_units_and_never_its_own():
+    from neuroscribe.study.scoring import other_explanations
+
+    def said(unit: int, text: str) -> Explanation:
+        return Explanation(
+            unit=UnitId("mlp.0", unit), text=text, status="ok", explainer="e", llm="l",
+            prompt_sha256="0", created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )  # fmt: skip
+
+    everything = [said(0, "a"), said(1, "b"), said(1, "c"), said(2, "d"), said(3, "e")]
+    draw = other_explanations(everything)
+    for seed in range(30):
+        for unit in (each.unit for each in everything):
+            others = [each for each in everything if each.unit != unit]
+            place = int(content_hash(str(seed), str(unit)), 16) % len(others)
+            assert draw(unit, seed) == others[place].text
+    assert other_explanations([said(1, "b"), said(1, "c")])(UnitId("mlp.0", 1), 0) is None
+
+
+def test_failed_units_are_named(recorded):
+    patience = LLMOptions(settings=ClientSettings(max_retries=0))
+    with serve(MockLLM(misbehaviour=Misbehaviour(malformed=1.0))) as base_url:
+        outcome = recorded.explain(
+            llm=f"openai:mock@{base_url}", units="mlp.0/1,2", options=patience
+        )
+    assert sorted(outcome.failed) == ["mlp.0/1", "mlp.0/2"]
