@@ -20,6 +20,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
+_hidden = False
+
+
+def show(*, visible: bool) -> None:
+    """Draw the bars of this process, or none: of several that do one work, one should."""
+    global _hidden  # noqa: PLW0603
+    _hidden = not visible
+
 
 class Bar:
     """One line of progress."""
@@ -52,7 +60,7 @@ def bar(description: str, *, total: int | None, unit: str) -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[cost]}"),
         console=console,
-        disable=not console.is_terminal,
+        disable=_hidden or not console.is_terminal,
     ) as progress:
         yield Bar(progress, progress.add_task(description, total=total, cost=""))
 

@@ -25,6 +25,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 Kind = Literal["top", "random", "quantile"]
 """Why a sequence was kept for a unit."""
 
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 Status = Literal["ok", "refused", "unparsed", "failed", "skipped"]
 """Outcome of an LLM call; only `ok` carries a value (METHODS section 6)."""
 

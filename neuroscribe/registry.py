@@ -1,4 +1,4 @@
-"""One lookup for all that has a name: explainers, simulators, scorers, sources, corpora, clients.
+"""One lookup for all that has a name: explainers, simulators, scorers, corpora, engines, ...
 
 A plug-in is one file. Its name is the registered name, and its module-level `PLUGIN` is what is
 registered (a class or a function; each kind's package says which). Third parties register under the
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from neuroscribe.errors import RegistryError
 
-Kind = Literal["explainer", "simulator", "scorer", "source", "corpus", "client"]
+Kind = Literal["explainer", "simulator", "scorer", "source", "corpus", "client", "engine"]
 
 PACKAGES: dict[Kind, str] = {
     "explainer": "neuroscribe.explainer",
@@ -22,6 +22,7 @@ PACKAGES: dict[Kind, str] = {
     "source": "neuroscribe.subjects.sources",
     "corpus": "neuroscribe.datasets.corpora",
     "client": "neuroscribe.llm.clients",
+    "engine": "neuroscribe.study.engines",
 }
 
 

@@ -9,16 +9,16 @@ check nothing.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Int64
+    from jaxtyping import Bool, Float, Float64, Int, Int32, Int64
 else:
     try:
-        from jaxtyping import Bool, Float, Int, Int64
+        from jaxtyping import Bool, Float, Float64, Int, Int32, Int64
     except ModuleNotFoundError:
 
         class _Unchecked:
             def __class_getitem__(cls, item: Any) -> Any:
                 return item[0]
 
-        Bool = Float = Int = Int64 = _Unchecked
+        Bool = Float = Float64 = Int = Int32 = Int64 = _Unchecked
 
-__all__ = ["Bool", "Float", "Int", "Int64"]
+__all__ = ["Bool", "Float", "Float64", "Int", "Int32", "Int64"]

@@ -29,6 +29,9 @@ def command(
     ] = "mlp",
     top_k: Annotated[int, typer.Option(help="Top exemplars per unit, split and sign.")] = 20,
     n_random: Annotated[int, typer.Option(help="Random exemplars per split.")] = 10,
+    n_quantile: Annotated[
+        int, typer.Option(help="Exemplars from each of five bands of a unit's peaks, per split.")
+    ] = 3,
     sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 64,
     minimum_length: Annotated[
         int | None,
@@ -42,6 +45,37 @@ def command(
     ] = "auto",
     batch_size: Annotated[int, typer.Option(help="Sequences per forward pass.")] = 64,
     seed: Annotated[int, typer.Option(help="Seed of splits and random exemplars.")] = 0,
+    histogram_every: Annotated[
+        int, typer.Option(help="Count one sequence in so many in the histograms.")
+    ] = 8,
+    keep_vectors: Annotated[
+        int, typer.Option(help="Keep all units' activations at so many drawn tokens.")
+    ] = 0,
+    keep_bits: Annotated[
+        bool, typer.Option("--keep-bits", help="Keep which units fire on which sequence.")
+    ] = False,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compiled", help="Compile the pass over the activations (a C++ compiler)."),
+    ] = False,
+    rows_memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            help="Memory for the exemplars' activations; what does not fit is run a second time.",
+            show_default="half of what is free",
+        ),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="Time that a kill may cost at most.")
+    ] = 120.0,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Record the I-th of N parts, `I/N`; see `merge`.", show_default="all"),
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Record in so many processes at once.")] = 1,
+    engine: Annotated[
+        str, typer.Option(help="`local`, or `ray` to spread the processes over a cluster.")
+    ] = "local",
     device: Annotated[str, typer.Option(help="`auto`, `cpu`, `cuda`, `cuda:1`.")] = "auto",
     dtype: Annotated[
         str | None,
@@ -74,13 +108,29 @@ def command(
         sites=sites,
         top_k=top_k,
         n_random=n_random,
+        n_quantile=n_quantile,
         sequence_length=sequence_length,
         minimum_length=minimum_length,
         max_tokens=max_tokens,
         polarity=polarity,
         batch_size=batch_size,
         seed=seed,
+        histogram_every=histogram_every,
+        keep_vectors=keep_vectors,
+        keep_bits=keep_bits,
+        compiled=compiled,
+        rows_memory_mb=rows_memory_mb,
+        checkpoint_seconds=checkpoint_seconds,
+        shard=shard,
+        processes=processes,
+        engine=engine,
     )
+    if shard is not None:
+        typer.echo(
+            f"recorded shard {shard} into {directory}\n"
+            "next, when all shards are there: neuroscribe merge STUDY SHARD..."
+        )
+        return
     recorded = study.manifest["recorded"]
     there = set(study.table("sequences").to_arrow(columns=["split"])["split"].to_pylist())
     if missing := [split for split in SPLITS if split not in there]:

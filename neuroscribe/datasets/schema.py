@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 
 def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
@@ -54,17 +54,20 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             _UNIT,
             _POLARITY,
             _field("n_tokens", pa.int64(), "Unmasked tokens seen"),
+            _field("n_nan", pa.int64(), "Of them, not a number; in no statistic"),
+            _field("n_infinite", pa.int64(), "Of them, infinite; in no moment"),
             _field("mean", pa.float64(), "Mean activation", nullable=True),
             _field("variance", pa.float64(), "Population variance", nullable=True),
             _field("skewness", pa.float64(), "Null where constant", nullable=True),
             _field("kurtosis", pa.float64(), "Excess; null where constant", nullable=True),
             _field("min", pa.float64(), "Smallest activation", nullable=True),
             _field("max", pa.float64(), "Largest activation", nullable=True),
-            _field("density", pa.float64(), "Fraction of tokens above 0"),
+            _field("density", pa.float64(), "Fraction of tokens above 0", nullable=True),
             _field(
                 "density_1pct",
                 pa.float64(),
-                "Fraction of tokens above the largest histogram edge up to 1% of max",
+                "Fraction of the histogram above its largest edge up to 1% of max",
+                nullable=True,
             ),
             _field(
                 "quantile_boundaries",
@@ -72,7 +75,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
                 "Where .5, .9, .99, .999 of the per-sequence maxima lie below (to one bin)",
             ),
             _field("histogram_edges", pa.list_(pa.float32()), "Edges of the bins (n + 1)"),
-            _field("histogram_counts", pa.list_(pa.int64()), "Tokens per bin (n)"),
+            _field("histogram_counts", pa.list_(pa.int64()), "Tokens per bin (n), in a sample"),
             _field("lookup_token_ids", pa.list_(pa.int32()), "Tokens that fire the unit most"),
             _field("lookup_means", pa.list_(pa.float32()), "Their mean activation on train"),
             _field("lookup_counts", pa.list_(pa.int64()), "How often they were seen on train"),
@@ -91,6 +94,22 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             _field("peak_position", pa.int16(), "First position of the largest activation"),
             _field("peak_activation", pa.float32(), "The largest activation"),
             _field("activations", pa.list_(pa.float32()), "One per token; polarity applied"),
+        ]
+    ),
+    "vectors": pa.schema(
+        [
+            _SITE,
+            _SEQUENCE_ID,
+            _field("position", pa.int32(), "Of the token in its sequence"),
+            _field("activations", pa.list_(pa.float32()), "One per unit of the site"),
+        ]
+    ),
+    "bits": pa.schema(
+        [
+            _SITE,
+            _POLARITY,
+            _SEQUENCE_ID,
+            _field("fires", pa.binary(), "One bit per unit, the first in the highest bit"),
         ]
     ),
     "explanations": pa.schema(

@@ -1,74 +1,127 @@
 """A recorder's state on disk, so that a killed recording goes on where it was.
 
 One safetensors file, replaced atomically: at any moment there is either none or a complete one. It
-carries a fingerprint of everything that decides the recording (subject, corpus, settings, sites)
-and a hash of the sequences read so far; a checkpoint of another recording is refused, never mixed
-in.
+carries a fingerprint of everything that decides the recording (subject, corpus, settings, sites,
+shard), how far the corpus was read, and a hash of the sequences recorded so far; a checkpoint of
+another recording is refused, never mixed in. A finished shard is the same file.
 """
 
 import hashlib
-from collections.abc import Sequence as Seq
+import json
+from collections.abc import Iterator, Sequence as Seq
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from neuroscribe.datasets.store import write_atomically
 from neuroscribe.errors import StudyError
-from neuroscribe.recorder.recorder import Recorder
 from neuroscribe.records import Sequence
 
+_MODULUS = 2**256
 
-class SequenceDigest:
-    """A running hash of the sequences that were read, in order."""
 
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a recording has come."""
 
-    def add(self, sequences: Seq[Sequence]) -> None:
-        """Take in the next sequences."""
+    position: int = 0
+    """Batches of the corpus that were read or, in a shard, passed over."""
+    digest: str = "0" * 64
+    """Sum of the hashes of the sequences recorded, so it adds up over shards."""
+    finished: bool = False
+
+    def add(self, sequences: Seq[Sequence]) -> "Progress":
+        """The progress after a batch was recorded."""
+        total = int(self.digest, 16)
         for sequence in sequences:
-            self._hash.update(f"{sequence.split} {sequence.token_ids}".encode())
+            content = f"{sequence.sequence_id} {sequence.split} {sequence.token_ids}".encode()
+            total += int.from_bytes(hashlib.sha256(content).digest(), "big")
+        return Progress(position=self.position + 1, digest=_hex(total))
 
-    def hexdigest(self) -> str:
-        """The hash so far."""
-        return self._hash.hexdigest()
+    def skip(self) -> "Progress":
+        """The progress after a batch of another shard."""
+        return Progress(position=self.position + 1, digest=self.digest)
 
 
-def save_checkpoint(path: Path, recorder: Recorder, *, fingerprint: str, digest: str) -> None:
-    """Replace the checkpoint by the recorder's present state.
+def sum_digests(digests: Seq[str]) -> str:
+    """The digest of a recording from those of its shards."""
+    return _hex(sum(int(digest, 16) for digest in digests))
+
+
+def _hex(total: int) -> str:
+    return f"{total % _MODULUS:064x}"
+
+
+def save_checkpoint(
+    path: Path, state: dict[str, torch.Tensor], *, fingerprint: str, progress: Progress
+) -> None:
+    """Replace the checkpoint by a recorder's present state.
 
     Raises:
         StoreError: the disk is full.
     """
-    tensors = {name: tensor.contiguous() for name, tensor in recorder.state_dict().items()}
+    tensors = {name: tensor.contiguous() for name, tensor in state.items()}
+    metadata = {"fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
 
     def write(temporary: Path) -> None:
         try:
-            save_file(tensors, temporary, {"fingerprint": fingerprint, "digest": digest})
+            save_file(tensors, temporary, metadata)
         except SafetensorError as error:
             raise OSError(str(error)) from error
 
     write_atomically(path, write)
 
 
-def load_checkpoint(path: Path, recorder: Recorder, *, fingerprint: str) -> str | None:
-    """Bring a recorder to the state of the checkpoint, if there is one.
+class Checkpoint:
+    """An open checkpoint; tensors are read when asked for."""
 
-    Returns:
-        The digest of the sequences that the state has seen; None where there is no checkpoint.
+    def __init__(self, path: Path, file: Any) -> None:
+        self._file = file
+        metadata = file.metadata()
+        self.path = path
+        self.fingerprint = str(metadata["fingerprint"])
+        self.progress = Progress(**json.loads(metadata["progress"]))
+
+    def require(self, fingerprint: str) -> None:
+        """Check that it belongs to a recording.
+
+        Raises:
+            StudyError: it is of another one.
+        """
+        if self.fingerprint != fingerprint:
+            raise StudyError(
+                f"{self.path} is the checkpoint of a recording with other settings; "
+                "repeat those settings, or delete the file to start anew"
+            )
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows of exemplars were kept in the pass."""
+        return any(name.endswith("/rows") for name in self._file.keys())  # noqa: SIM118
+
+    def state(self, prefix: str = "") -> dict[str, torch.Tensor]:
+        """The tensors whose names begin with `prefix`, without it."""
+        return {
+            name.removeprefix(prefix): self._file.get_tensor(name)
+            for name in self._file.keys()  # noqa: SIM118
+            if name.startswith(prefix)
+        }
+
+
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
+    """Open a checkpoint.
 
     Raises:
-        StudyError: the checkpoint belongs to another recording.
+        StudyError: the file is damaged.
     """
-    if not path.exists():
-        return None
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
-    if metadata["fingerprint"] != fingerprint:
-        raise StudyError(
-            f"{path} is the checkpoint of a recording with other settings; "
-            "repeat those settings, or delete the file to start anew"
-        )
-    recorder.load_state_dict(load_file(path))
-    return str(metadata["digest"])
+    try:
+        with safe_open(path, "pt") as file:
+            yield Checkpoint(path, file)
+    except SafetensorError as error:
+        raise StudyError(f"{path} is damaged ({error}); delete it to start anew") from error

@@ -1,84 +1,89 @@
-"""Random exemplars: a uniform sample of sequences per split, the same for every unit.
+"""Random exemplars: a uniform sample of sequences per split, the same for every unit."""
 
-A sequence's place in the draw is a seeded hash of its id, and the sample is the sequences with the
-largest hashes. So the sample does not depend on batches or shards, and a merge is again "the K
-largest of a union".
-"""
+from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
-from neuroscribe.kernels.top_activation.naive import EMPTY, insert_top, merge_top
-from neuroscribe.recorder.batch import Batch
-from neuroscribe.recorder.reducer import Reducer, State
+from neuroscribe.kernels.top_activation import NO_SEQUENCE, insert_top, merge_top
+from neuroscribe.recorder.draw import draw
+from neuroscribe.recorder.reading import Reading
+from neuroscribe.recorder.reducer import Reducer, State, side_by_side
 from neuroscribe.records import SPLITS
-from neuroscribe.shapes import Float, Int64
+from neuroscribe.shapes import Int64
 
 
 class RandomExemplars(Reducer):
-    """Draws, ids and rows of the sampled sequences of every split."""
+    """Draws, ids and rows of the sampled sequences of every split; signs as they come."""
 
     def __init__(
-        self, *, units: int, k: int, sequence_length: int, seed: int, device: str = "cpu"
+        self,
+        *,
+        units: int,
+        k: int,
+        sequence_length: int,
+        seed: int,
+        device: str = "cpu",
+        rows_device: str | None = "cpu",
     ) -> None:
         self.seed = seed
-        shape = (len(SPLITS), k)
-        self.draws = torch.full(shape, EMPTY, dtype=torch.int64, device=device)
-        self.sequence_ids = torch.zeros(shape, dtype=torch.int64, device=device)
-        self.lengths = torch.zeros(shape, dtype=torch.int32, device=device)
-        self.rows = torch.zeros(
-            (*shape, sequence_length, units), dtype=torch.float32, device=device
-        )
+        self.draws = torch.full((len(SPLITS), 1, k), -torch.inf, device=device)
+        self.ids = torch.full((len(SPLITS), 1, k), NO_SEQUENCE, device=device)
+        self.lengths = torch.zeros((len(SPLITS), 1, k), dtype=torch.int32, device=device)
+        self.rows: torch.Tensor | None = None
+        self.row_shape = (len(SPLITS), 1, k, sequence_length, units)
+        if rows_device is not None:
+            self.rows = torch.zeros(self.row_shape, device=rows_device)
 
-    def update(self, batch: Batch, activations: Float[Tensor, "batch sequence units"]) -> None:
+    def allocate_rows(self, allocate: Callable[[tuple[int, ...]], torch.Tensor]) -> None:
+        """Give rows that were left out a place."""
+        self.rows = allocate(self.row_shape)
+
+    def kept_ids(self) -> Int64[torch.Tensor, " kept"]:
+        """The ids of all sampled sequences, ascending."""
+        kept: torch.Tensor = self.ids[self.ids != NO_SEQUENCE].unique()
+        return kept
+
+    def update(self, reading: Reading) -> None:
         """Keep the sequences that are drawn."""
-        draws = draw(batch.sequence_ids, self.seed)
-        for split in range(len(SPLITS)):
-            members = (batch.splits == split).nonzero()[:, 0]
-            if len(members) == 0:
-                continue
-            _, place, member = insert_top(self.draws[split : split + 1], draws[members][:, None])
-            source = members[member]
-            self.sequence_ids[split, place] = batch.sequence_ids[source]
-            self.lengths[split, place] = batch.lengths[source].int()
-            self.rows[split, place, : activations.shape[1]] = activations[source].float()
-            self.rows[split, place, activations.shape[1] :] = 0.0
+        batch = reading.batch
+        source = insert_top(
+            self.draws,
+            self.ids,
+            draw(batch.sequence_ids, seed=self.seed)[:, None],
+            batch.sequence_ids,
+            batch.splits,
+        )
+        self._copy(source, reading)
+
+    def replay(self, reading: Reading) -> None:
+        """Fill in the rows of the kept sequences that are in this batch."""
+        same = self.ids[..., None] == reading.batch.sequence_ids
+        source = torch.where(same.any(-1), same.int().argmax(-1), -1)
+        self._copy(source.int(), reading)
+
+    def _copy(self, source: torch.Tensor, reading: Reading) -> None:
+        places = (source >= 0).nonzero(as_tuple=True)
+        rows = source[places].long()
+        self.lengths[places] = reading.batch.lengths[rows].int()
+        if self.rows is None:
+            return
+        for split, unit, place, row in zip(*(p.tolist() for p in (*places, rows)), strict=True):
+            kept = self.rows[split, unit, place]
+            length = int(self.lengths[split, unit, place])
+            kept[:length].copy_(reading.activations[row, :length])
+            kept[length:] = 0.0
 
     def merge(self, other: State) -> None:
         """The K first drawn of both."""
-        for split in range(len(SPLITS)):
-            here = slice(split, split + 1)
-            draws, origin = merge_top(self.draws[here], other["draws"][here])
-            self.draws[here] = draws
-            for name in ("sequence_ids", "lengths", "rows"):
-                mine = self.state_dict()[name]
-                mine[split] = torch.cat([mine[split], other[name][split]])[origin[0]]
+        mine = self.state_dict()
+        both = side_by_side(mine, other, axis=2)
+        k = self.ids.shape[2]
+        for split, (draws, ids) in enumerate(zip(both["draws"], both["ids"], strict=True)):
+            (origin,) = merge_top(draws, ids, k)
+            for name, tensor in mine.items():
+                tensor[split, 0] = both[name][split, 0, origin.to(tensor.device)]
 
     def state_dict(self) -> State:
-        """Draws, ids, lengths and rows."""
-        return {
-            "draws": self.draws,
-            "sequence_ids": self.sequence_ids,
-            "lengths": self.lengths,
-            "rows": self.rows,
-        }
-
-
-def draw(sequence_ids: Int64[Tensor, " batch"], seed: int) -> Int64[Tensor, " batch"]:
-    """A place in the draw for each id: a hash that is one-to-one in the id (splitmix64)."""
-    value = sequence_ids + _signed(0x9E3779B97F4A7C15 * (2 * seed + 1))
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        value = (value ^ _shift_right(value, shift)) * _signed(factor)
-    value = value ^ _shift_right(value, 31)
-    # The smallest int64 stands for an empty place.
-    return value.clamp(min=EMPTY + 1)
-
-
-def _shift_right(value: Tensor, bits: int) -> Tensor:
-    """A logical shift: torch's keeps the sign."""
-    return (value >> bits) & ((1 << (64 - bits)) - 1)
-
-
-def _signed(value: int) -> int:
-    value %= 2**64
-    return value - 2**64 if value >= 2**63 else value
+        """Draws, ids, lengths, and rows where they are kept."""
+        state = {"draws": self.draws, "ids": self.ids, "lengths": self.lengths}
+        return state if self.rows is None else state | {"rows": self.rows}

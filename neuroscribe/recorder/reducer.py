@@ -6,21 +6,31 @@ saved and loaded goes on as if nothing had happened.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from neuroscribe.recorder.batch import Batch
-from neuroscribe.shapes import Float
+from neuroscribe.recorder.reading import Reading
 
 State = dict[str, Tensor]
 """A reducer's whole state, by name."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Whatever has a state: a reducer, or a part of one."""
+
+    def state_dict(self) -> State:
+        """The whole state."""
 
 
 class Reducer(ABC):
     """Reduces one site's activations."""
 
     @abstractmethod
-    def update(self, batch: Batch, activations: Float[Tensor, "batch sequence units"]) -> None:
+    def update(self, reading: Reading) -> None:
         """Take in the next sequences; values at padding are ignored."""
 
     @abstractmethod
@@ -35,3 +45,25 @@ class Reducer(ABC):
         """Replace the state by one that `state_dict` gave."""
         for name, tensor in self.state_dict().items():
             tensor.copy_(state[name])
+
+
+def gather_states(parts: Mapping[str, Stateful]) -> State:
+    """Several states as one; `NAME/...` holds the state of part NAME."""
+    return {
+        f"{prefix}/{name}": tensor
+        for prefix, part in parts.items()
+        for name, tensor in part.state_dict().items()
+    }
+
+
+def side_by_side(mine: State, other: State, *, axis: int) -> State:
+    """Two states' tensors joined along an axis, where this one's are."""
+    return {
+        name: torch.cat([tensor, other[name].to(tensor.device)], axis)
+        for name, tensor in mine.items()
+    }
+
+
+def state_of(prefix: str, part: Stateful, state: State) -> State:
+    """What of a gathered state belongs to one part."""
+    return {name: state[f"{prefix}/{name}"] for name in part.state_dict()}

@@ -14,6 +14,8 @@ class RecorderSettings:
     """Top exemplars per unit, split and polarity."""
     n_random: int = 10
     """Random exemplars per split."""
+    n_quantile: int = 3
+    """Exemplars sampled from each of the five bands of a unit's peaks, per split and polarity."""
     sequence_length: int = 64
     """Tokens per sequence, special tokens not counted (64 as Bills et al., 2023)."""
     minimum_length: int | None = None
@@ -27,6 +29,19 @@ class RecorderSettings:
     """Entries of each unit's token look-up table."""
     lookup_memory_mb: int = 512
     """Memory for the sums behind the look-up tables: it bounds the vocabulary they cover."""
+    histogram_every: int = 8
+    """One sequence in so many is counted in the histogram of tokens; 1 counts all."""
+    keep_vectors: int = 0
+    """Tokens drawn from the corpus at which the vectors of all units of a site are kept."""
+    keep_bits: bool = False
+    """Keep for every sequence which units fire on it, one bit each."""
+    bits_share: float = 0.1
+    """A unit fires on a sequence if its peak is above this share of its calibrated size."""
+    calibration_sequences: int = 256
+    """First sequences of the corpus on which the size of every unit is measured beforehand."""
+    compiled: bool = False
+    """Compile the pass that reads the activations (torch.compile): faster on a CPU, and its sums
+    may round differently in their last bits. Needs a C++ compiler."""
     batch_size: int = 64
     """Sequences per forward pass."""
     seed: int = 0
@@ -36,11 +51,15 @@ class RecorderSettings:
         least = {
             "top_k": 1,
             "n_random": 0,
+            "n_quantile": 0,
             "sequence_length": 1,
             "minimum_length": 1,
             "max_tokens": 1,
             "lookup_size": 0,
             "lookup_memory_mb": 0,
+            "histogram_every": 1,
+            "keep_vectors": 0,
+            "calibration_sequences": 1,
             "batch_size": 1,
         }
         for name, minimum in least.items():

@@ -1,40 +1,30 @@
-"""All reducers of one site, one set per polarity."""
+"""All reducers of one site, and the calibration they share."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from neuroscribe.kernels.sequence_summary import sequence_peaks, sum_quanta
 from neuroscribe.recorder.batch import Batch
+from neuroscribe.recorder.calibration import QUANTILES, Calibration, calibrate
+from neuroscribe.recorder.firing_bits import FiringBits
+from neuroscribe.recorder.kept_sequences import KeptSequences
+from neuroscribe.recorder.quantile_exemplars import QuantileExemplars
 from neuroscribe.recorder.random_exemplars import RandomExemplars
-from neuroscribe.recorder.reducer import Reducer
+from neuroscribe.recorder.reading import Reading
+from neuroscribe.recorder.reducer import Reducer, State, gather_states, state_of
 from neuroscribe.recorder.settings import RecorderSettings
 from neuroscribe.recorder.statistics import Statistics
 from neuroscribe.recorder.token_lookup import TokenSums
 from neuroscribe.recorder.top_exemplars import TopExemplars
-from neuroscribe.records import Polarity, Site
-from neuroscribe.shapes import Float
+from neuroscribe.recorder.vector_reservoir import VectorReservoir
+from neuroscribe.records import Site
+from neuroscribe.shapes import Float, Int64
 
-
-@dataclass(frozen=True, kw_only=True)
-class PolarityRecorder:
-    """The reducers of one site seen with one sign."""
-
-    polarity: Polarity
-    top: TopExemplars
-    random: RandomExemplars
-    statistics: Statistics
-    token_sums: TokenSums
-
-    def reducers(self) -> dict[str, Reducer]:
-        """All of them, by name."""
-        return {
-            "top": self.top,
-            "random": self.random,
-            "statistics": self.statistics,
-            "token_sums": self.token_sums,
-        }
+_LOGGER = logging.getLogger("neuroscribe")
 
 
 class SiteRecorder:
@@ -47,6 +37,7 @@ class SiteRecorder:
         *,
         vocabulary: tuple[int, ...] = (),
         device: torch.device | str = "cpu",
+        rows_device: torch.device | str | None = "cpu",
     ) -> None:
         """Allocate the whole state.
 
@@ -54,62 +45,159 @@ class SiteRecorder:
             site: what is recorded.
             settings: how much is kept.
             vocabulary: tokens of the look-up table, ascending.
-            device: where the activations come from; the state stays there.
+            device: where the activations come from.
+            rows_device: where the rows of exemplars are kept; None leaves them to a replay.
         """
         self.site = site
-        self.polarities = tuple(
-            PolarityRecorder(
-                polarity=polarity,
-                top=TopExemplars(
-                    units=site.width,
-                    k=settings.top_k,
-                    sequence_length=settings.sequence_length,
-                    device=str(device),
-                ),
-                random=RandomExemplars(
-                    units=site.width,
-                    k=settings.n_random,
-                    sequence_length=settings.sequence_length,
-                    seed=settings.seed,
-                    device=str(device),
-                ),
-                statistics=Statistics(units=site.width, device=str(device)),
-                token_sums=TokenSums(units=site.width, vocabulary=vocabulary, device=str(device)),
+        self.settings = settings
+        self.polarities = settings.polarities(site)
+        units, on = site.width, str(device)
+        kept: dict[str, Any] = {
+            "units": units,
+            "sequence_length": settings.sequence_length,
+            "device": on,
+            "rows_device": None if rows_device is None else str(rows_device),
+        }
+        self.top = {
+            polarity: TopExemplars(k=settings.top_k, polarity=polarity, **kept)
+            for polarity in self.polarities
+        }
+        self.quantile = {
+            polarity: QuantileExemplars(
+                k=settings.n_quantile, polarity=polarity, seed=settings.seed, **kept
             )
-            for polarity in settings.polarities(site)
+            for polarity in self.polarities
+            if settings.n_quantile
+        }
+        self.random = RandomExemplars(k=settings.n_random, seed=settings.seed, **kept)
+        self.statistics = Statistics(
+            units=units,
+            polarities=self.polarities,
+            histogram_every=settings.histogram_every,
+            seed=settings.seed,
+            device=on,
         )
+        self.token_sums = TokenSums(units=units, vocabulary=vocabulary, device=on)
+        self.vectors = VectorReservoir(
+            units=units,
+            k=settings.keep_vectors,
+            sequence_length=settings.sequence_length,
+            seed=settings.seed,
+            device=on,
+        )
+        self.bits = FiringBits(share=settings.bits_share, polarities=self.polarities)
+        self._calibration = Calibration(
+            scale=torch.zeros(units, device=on),
+            bands=torch.zeros((len(self.polarities), len(QUANTILES), units), device=on),
+        )
+        self._quanta: Tensor | None = None
+
+    @property
+    def calibration(self) -> Calibration:
+        """The size of every unit; a scale of 0 before anything was measured."""
+        return self._calibration
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Fix the size of every unit, once, before the first update."""
+        for mine, given in zip(self._calibration, calibration, strict=True):
+            mine.copy_(given)
+        self._quanta = sum_quanta(self._calibration.scale, self.settings.sequence_length)
+        self.token_sums.calibrate(self._calibration)
+        for index, polarity in enumerate(self.polarities):
+            if polarity in self.quantile:
+                self.quantile[polarity].calibrate(self._calibration, index)
 
     def update(self, batch: Batch, activations: Float[Tensor, "batch sequence units"]) -> None:
-        """Take in the site's activations on the next sequences, once each."""
-        # The view that leaves out special tokens has gaps; every reducer reads it several times.
-        activations = activations.contiguous()
-        for recorder in self.polarities:
-            signed = activations if recorder.polarity > 0 else -activations
-            for reducer in recorder.reducers().values():
-                reducer.update(batch, signed)
+        """Take in the site's activations on the next sequences, once each.
+
+        Without a calibration the first batch serves as one.
+        """
+        if self._quanta is None:
+            peaks = sequence_peaks(activations, batch.lengths)
+            troughs = -sequence_peaks(activations, batch.lengths, -1)
+            self.calibrate(calibrate(peaks, troughs, self.polarities))
+        reading = Reading(
+            batch,
+            activations,
+            quanta=self._quanta,
+            both_signs=len(self.polarities) > 1,
+            compiled=self.settings.compiled,
+        )
+        for reducer in self._reducers().values():
+            reducer.update(reading)
+        if self.settings.keep_bits:
+            self.bits.update(reading, self._calibration.scale)
+
+    def replay(self, batch: Batch, activations: Float[Tensor, "batch sequence units"]) -> None:
+        """Fill in the rows of kept sequences that are in this batch, seen a second time."""
+        reading = Reading(batch, activations)
+        for exemplars in self._with_rows():
+            exemplars.replay(reading)
+
+    def allocate_rows(self, allocate: Callable[[tuple[int, ...]], Tensor]) -> None:
+        """Give rows that were left out a place, to be filled in by a replay."""
+        for exemplars in self._with_rows():
+            exemplars.allocate_rows(allocate)
+
+    @property
+    def lacks_rows(self) -> bool:
+        """Whether rows were left out and still wait for a replay."""
+        return any(exemplars.rows is None for exemplars in self._with_rows())
+
+    def kept_ids(self) -> Int64[Tensor, " kept"]:
+        """The ids of all sequences that are exemplars of any unit, ascending; host memory."""
+        ids = torch.cat([exemplars.kept_ids().cpu() for exemplars in self._with_rows()])
+        kept: Tensor = ids.unique()
+        return kept
 
     def merge(self, other: "SiteRecorder") -> None:
         """Take in what another recorder of the same site saw of other sequences."""
+        if not bool(other.calibration.scale.any()):
+            return
+        if self._quanta is None:
+            self.calibrate(other.calibration)
+        elif not all(map(torch.equal, self._calibration, other.calibration.on(self.device))):
+            _LOGGER.warning(
+                "parts of the recording of %s were calibrated differently (another kind of "
+                "machine?): its sums are right, but not to the last bit",
+                self.site.name,
+            )
         state = other.state_dict()
-        for name, reducer in self._named():
-            reducer.merge({key: state[f"{name}/{key}"] for key in reducer.state_dict()})
+        for name, reducer in self._reducers().items():
+            reducer.merge(state_of(name, reducer, state))
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> State:
         """The whole state as named tensors."""
-        return {
-            f"{prefix}/{name}": tensor
-            for prefix, reducer in self._named()
-            for name, tensor in reducer.state_dict().items()
+        return gather_states(self._reducers()) | {
+            f"calibration/{name}": tensor for name, tensor in self._calibration._asdict().items()
         }
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Replace the state by one that `state_dict` gave."""
-        for prefix, reducer in self._named():
-            reducer.load_state_dict(
-                {name: state[f"{prefix}/{name}"] for name in reducer.state_dict()}
-            )
+        for name, reducer in self._reducers().items():
+            reducer.load_state_dict(state_of(name, reducer, state))
+        scale = state["calibration/scale"]
+        if bool(scale.any()):
+            self.calibrate(Calibration(scale=scale, bands=state["calibration/bands"]))
 
-    def _named(self) -> Iterator[tuple[str, Reducer]]:
-        for recorder in self.polarities:
-            for name, reducer in recorder.reducers().items():
-                yield f"{self.site.name}/{recorder.polarity:+d}/{name}", reducer
+    @property
+    def device(self) -> torch.device:
+        """Where the activations come from."""
+        return self._calibration.scale.device
+
+    def _with_rows(self) -> Iterator[KeptSequences | RandomExemplars]:
+        yield from self.top.values()
+        for sample in self.quantile.values():
+            yield from sample.bands
+        yield self.random
+
+    def _reducers(self) -> dict[str, Reducer]:
+        """All of them, by name."""
+        return {
+            **{f"top{polarity:+d}": top for polarity, top in self.top.items()},
+            **{f"quantile{polarity:+d}": sample for polarity, sample in self.quantile.items()},
+            "random": self.random,
+            "statistics": self.statistics,
+            "token_sums": self.token_sums,
+            **({"vectors": self.vectors} if self.settings.keep_vectors else {}),
+        }

@@ -13,15 +13,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuroscribe.recorder.batch import Batch
+from neuroscribe.recorder.calibration import Calibration
+from neuroscribe.recorder.reading import Reading
 from neuroscribe.recorder.reducer import Reducer, State
-from neuroscribe.records import SPLITS, Sequence
+from neuroscribe.records import SPLITS, Polarity, Sequence
 from neuroscribe.shapes import Float, Int64
 
 LEAST_COUNT = 3
 """A mean of fewer occurrences says more about chance than about the unit."""
 
 _TRAIN = SPLITS.index("train")
+_GRID_BITS = 14
 
 
 class LargestMeans(NamedTuple):
@@ -43,43 +45,62 @@ def common_tokens(sequences: Iterable[Sequence], *, most: int) -> tuple[int, ...
 
 
 class TokenSums(Reducer):
-    """Sums of activations per vocabulary token and unit, and counts per token."""
+    """Sums of activations per vocabulary token and unit, and counts per token.
+
+    Activations are rounded to a grid of 2^-14 of the unit's scale, far below their spread, because
+    numbers on one grid add up exactly: the table is the same for any batches, shards and orders.
+    """
 
     def __init__(self, *, units: int, vocabulary: tuple[int, ...], device: str = "cpu") -> None:
-        self.vocabulary = torch.tensor(vocabulary, dtype=torch.int64, device=device)
+        """Allocate the whole state; `calibrate` must be called before the first update."""
+        self.vocabulary = torch.tensor(vocabulary, dtype=torch.int64)
         self.sums = torch.zeros((len(vocabulary), units), dtype=torch.float64, device=device)
-        self.counts = torch.zeros(len(vocabulary), dtype=torch.int64, device=device)
+        self.counts = torch.zeros(len(vocabulary), dtype=torch.int64)
+        self.magnet: Tensor | None = None
 
-    def update(self, batch: Batch, activations: Float[Tensor, "batch sequence units"]) -> None:
+    def calibrate(self, calibration: Calibration) -> None:
+        """Set the grid."""
+        # Next to a number this large float32 has the grid's resolution, so adding rounds.
+        self.magnet = 1.5 * 2.0 ** (23 - _GRID_BITS) * calibration.scale
+
+    def update(self, reading: Reading) -> None:
         """Add the train tokens that are in the vocabulary."""
         if len(self.vocabulary) == 0:
             return
-        wanted = batch.present & (batch.splits == _TRAIN)[:, None]
-        place = torch.searchsorted(self.vocabulary, batch.token_ids.contiguous())
+        if self.magnet is None:
+            raise ValueError("token sums need a calibration")
+        host = reading.batch.host
+        wanted = host.present & (host.splits == _TRAIN)[:, None]
+        place = torch.searchsorted(self.vocabulary, host.token_ids.contiguous())
         place.clamp_(max=len(self.vocabulary) - 1)
-        wanted &= self.vocabulary[place] == batch.token_ids
-        position = wanted.flatten().nonzero()[:, 0]
-        places, turn, counts = place.flatten()[position].unique(
-            return_inverse=True, return_counts=True
-        )
-        sums = activations.new_zeros((len(places), activations.shape[2]), dtype=torch.float32)
-        sums.index_add_(0, turn, activations.flatten(0, 1)[position].float())
-        self.sums.index_add_(0, places, sums.double())
+        wanted &= self.vocabulary[place] == host.token_ids
+        row, position = wanted.nonzero(as_tuple=True)
+        places, turn, counts = place[row, position].unique(return_inverse=True, return_counts=True)
+        device = self.sums.device
+
+        def there(index: Tensor) -> Tensor:
+            return index.to(device, non_blocking=True)
+
+        tokens = reading.tokens(there(row), there(position)).add_(self.magnet).sub_(self.magnet)
+        sums = tokens.new_zeros((len(places), tokens.shape[1]))
+        sums.index_add_(0, there(turn), tokens)
+        self.sums.index_add_(0, there(places), sums.double())
         self.counts.index_add_(0, places, counts)
 
     def merge(self, other: State) -> None:
         """Add the other's sums and counts."""
-        self.sums += other["sums"]
+        self.sums += other["sums"].to(self.sums.device)
         self.counts += other["counts"]
 
     def state_dict(self) -> State:
         """Vocabulary, sums and counts."""
         return {"vocabulary": self.vocabulary, "sums": self.sums, "counts": self.counts}
 
-    def largest_means(self, n: int) -> LargestMeans:
+    def largest_means(self, n: int, polarity: Polarity) -> LargestMeans:
         """Each unit's `n` tokens with the largest mean, of those seen `LEAST_COUNT` times."""
         seen = (self.counts >= LEAST_COUNT).nonzero()[:, 0]
-        means = (self.sums[seen] / self.counts[seen, None]).T.contiguous()
+        sums = self.sums[seen.to(self.sums.device)].cpu() * polarity
+        means = (sums / self.counts[seen, None]).T.contiguous()
         top = means.sort(dim=1, descending=True, stable=True)
         indices = top.indices[:, :n]
         return LargestMeans(

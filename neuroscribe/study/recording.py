@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 import transformers
 
@@ -14,8 +16,12 @@ from neuroscribe.datasets.corpus import Corpus
 from neuroscribe.datasets.manifest import write_manifest
 from neuroscribe.datasets.store import write_part
 from neuroscribe.errors import StudyError
-from neuroscribe.recorder.run import Checkpoints, record
+from neuroscribe.recorder.checkpoint import Progress, save_checkpoint
+from neuroscribe.recorder.placement import RowsBudget
+from neuroscribe.recorder.run import BITS_FOLDER, Checkpoints, Recording, Shard, record
 from neuroscribe.recorder.settings import RecorderSettings
+from neuroscribe.recorder.site_recorder import SiteRecorder
+from neuroscribe.recorder.tables import exemplars_table, units_table, vectors_table
 from neuroscribe.records import content_hash
 from neuroscribe.subjects import Subject
 
@@ -30,21 +36,26 @@ def record_study(
     sites: str | Sequence[str],
     settings: RecorderSettings,
     checkpoint_seconds: float,
+    shard: Shard | None = None,
+    rows_budget: RowsBudget | None = None,
 ) -> dict[str, Any]:
     """Record into the study at `root`, going on from a checkpoint if there is one.
 
     The manifest is written last: a study without one was never completed, and recording it again
-    completes it with the same result.
+    completes it with the same result. A shard keeps its state in place of the tables that only the
+    whole has.
 
     Returns:
         The manifest.
     """
+    shard = shard or Shard()
     chosen = subject.sites(sites)
     plan = {
         "subject": subject.provenance() | {"sites": [dataclasses.asdict(s) for s in chosen]},
         "corpus": corpus.provenance(),
         "recorder": dataclasses.asdict(settings),
     }
+    fingerprint = content_hash(json.dumps([plan, str(shard)], sort_keys=True, default=str))
     checkpoint = root / CHECKPOINT
     recording = record(
         subject,
@@ -52,15 +63,14 @@ def record_study(
         sites=[site.name for site in chosen],
         settings=settings,
         checkpoints=Checkpoints(
-            path=checkpoint,
-            fingerprint=content_hash(json.dumps(plan, sort_keys=True, default=str)),
-            interval_seconds=checkpoint_seconds,
+            path=checkpoint, fingerprint=fingerprint, interval_seconds=checkpoint_seconds
         ),
+        shard=shard,
+        rows_budget=rows_budget,
     )
     write_part(root, "sequences", recording.sequences)
-    for site in chosen:
-        write_part(root, "units", recording.recorder.units(site.name), site=site.name)
-        write_part(root, "exemplars", recording.recorder.exemplars(site.name), site=site.name)
+    for name, spool in recording.spools.items():
+        write_bits(root, name, spool.tables())
     manifest = {
         "versions": {
             "neuroscribe": __version__,
@@ -74,13 +84,48 @@ def record_study(
             "sequences_sha256": recording.sequences_sha256,
         },
     }
-    write_manifest(root, manifest)
-    checkpoint.unlink(missing_ok=True)
+    if shard.count > 1:
+        _keep_state(checkpoint, recording, fingerprint)
+        manifest["shard"] = {"index": shard.index, "count": shard.count}
+        write_manifest(root, manifest)
+    else:
+        for recorder in recording.recorder.sites.values():
+            write_site(root, recorder)
+        write_manifest(root, manifest)
+        checkpoint.unlink(missing_ok=True)
+    shutil.rmtree(root / BITS_FOLDER, ignore_errors=True)
     return manifest
 
 
+def write_site(root: Path, recorder: SiteRecorder) -> None:
+    """Write the tables of one site."""
+    site = recorder.site.name
+    write_part(root, "units", units_table(recorder), site=site)
+    write_part(root, "exemplars", exemplars_table(recorder), site=site)
+    if recorder.settings.keep_vectors:
+        write_part(root, "vectors", vectors_table(recorder), site=site)
+
+
+def write_bits(root: Path, site: str, tables: Iterable[pa.Table]) -> None:
+    """Write which units of a site fire on which sequences."""
+    for table in tables:
+        write_part(root, "bits", table, site=site)
+
+
+def _keep_state(path: Path, recording: Recording, fingerprint: str) -> None:
+    progress = Progress(digest=recording.sequences_sha256, finished=True)
+    save_checkpoint(
+        path, recording.recorder.state_dict(), fingerprint=fingerprint, progress=progress
+    )
+
+
 def require_same(
-    root: Path, manifest: dict[str, Any], *, settings: RecorderSettings, sites: Sequence[str]
+    root: Path,
+    manifest: dict[str, Any],
+    *,
+    settings: RecorderSettings,
+    sites: Sequence[str],
+    shard: Shard | None = None,
 ) -> None:
     """Refuse to record a study again with other settings.
 
@@ -96,6 +141,9 @@ def require_same(
     recorded = [site["name"] for site in manifest["subject"]["sites"]]
     if recorded != list(sites):
         differing.append(f"sites are {', '.join(recorded)}, asked for {', '.join(sites)}")
+    there, asked = Shard(**manifest.get("shard", {})), shard or Shard()
+    if there != asked:
+        differing.append(f"shard is {there}, asked for {asked}")
     if differing:
         raise StudyError(
             f"{root} was recorded with other settings ({'; '.join(differing)}); "

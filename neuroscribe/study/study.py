@@ -91,7 +91,36 @@ class Study:
             StudyError: there is none, its recording is not finished, or its format is newer.
         """
         path = Path(path)
-        return cls(path, plan=None, manifest=read_manifest(path))
+        manifest = read_manifest(path)
+        if "shard" in manifest:
+            index, count = manifest["shard"]["index"] + 1, manifest["shard"]["count"]
+            raise StudyError(
+                f"{path} is shard {index} of {count} of a recording; put them together with "
+                "`neuroscribe merge STUDY SHARD...`"
+            )
+        return cls(path, plan=None, manifest=manifest)
+
+    @classmethod
+    def merge(cls, path: str | Path, shards: Sequence[str | Path]) -> "Study":
+        """Make one study of all the shards of a recording, the same as one run would have made.
+
+        Args:
+            path: directory of the study, new or empty.
+            shards: their directories, in any order.
+
+        Raises:
+            StudyError: a shard is missing, given twice, unfinished or of another recording, or the
+                directory holds other files.
+        """
+        # Reading and scoring a study needs no torch; merging does.
+        from neuroscribe.study.merging import merge_shards  # noqa: PLC0415
+
+        study = cls(Path(path), plan=None, manifest=None)
+        if (study.path / MANIFEST).exists():
+            raise StudyError(f"{path} is a study already; merge into a new directory")
+        study._require_free()
+        merge_shards(study.path, [Path(shard) for shard in shards])
+        return cls.open(path)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -114,6 +143,10 @@ class Study:
         *,
         sites: str | Sequence[str] = "mlp",
         checkpoint_seconds: float = 120.0,
+        rows_memory_mb: int | None = None,
+        shard: str | None = None,
+        processes: int = 1,
+        engine: str = "local",
         **settings: Any,
     ) -> None:
         """Record every unit of the chosen sites; a finished recording is left as it is.
@@ -121,6 +154,11 @@ class Study:
         Args:
             sites: selectors such as `mlp` or `resid.3`.
             checkpoint_seconds: how much time a kill may cost.
+            rows_memory_mb: memory that the rows of exemplars may take, on the device and in host
+                memory each; None allows half of what is free.
+            shard: `I/N` records the I-th of N parts, to be put together by `merge`.
+            processes: record in so many processes (or Ray actors) at once.
+            engine: `local`, or `ray` to spread the processes over a Ray cluster.
             settings: fields of `recorder.RecorderSettings`, such as `top_k`.
 
         Raises:
@@ -129,6 +167,8 @@ class Study:
         """
         # Reading and scoring a study needs no torch; recording does.
         from neuroscribe.datasets.corpus import open_corpus  # noqa: PLC0415
+        from neuroscribe.recorder.placement import RowsBudget  # noqa: PLC0415
+        from neuroscribe.recorder.run import Shard  # noqa: PLC0415
         from neuroscribe.recorder.settings import RecorderSettings  # noqa: PLC0415
         from neuroscribe.study.recording import record_study, require_same  # noqa: PLC0415
         from neuroscribe.subjects import load_subject  # noqa: PLC0415
@@ -136,6 +176,9 @@ class Study:
         if self._plan is None:
             raise StudyError(f"{self.path} was opened to be read; record with Study.create")
         wanted = RecorderSettings(**settings)
+        part = None if shard is None else Shard.parse(shard)
+        if part is not None and processes > 1:
+            raise StudyError("a shard is recorded by one process; leave out one of the two")
         corpus = open_corpus(self._plan["corpus"])
         subject = load_subject(
             self._plan["subject"],
@@ -145,9 +188,19 @@ class Study:
         )
         if self._manifest is not None:
             names = [site.name for site in subject.sites(sites)]
-            require_same(self.path, self._manifest, settings=wanted, sites=names)
+            require_same(self.path, self._manifest, settings=wanted, sites=names, shard=part)
             return
         self._require_free()
+        if processes > 1 or engine != "local":
+            record_in_parts = registry.load("engine", engine)
+            arguments = {
+                "sites": sites,
+                "checkpoint_seconds": checkpoint_seconds,
+                "rows_memory_mb": rows_memory_mb,
+                **settings,
+            }
+            self._manifest = record_in_parts(self.path, self._plan, arguments, processes=processes)
+            return
         self._manifest = record_study(
             self.path,
             subject,
@@ -155,6 +208,8 @@ class Study:
             sites=sites,
             settings=wanted,
             checkpoint_seconds=checkpoint_seconds,
+            shard=part,
+            rows_budget=RowsBudget(device_mb=rows_memory_mb, host_mb=rows_memory_mb),
         )
 
     def explain(
@@ -284,9 +339,11 @@ class Study:
 
     def _require_free(self) -> None:
         """Refuse a directory that holds something else than a recording that was begun."""
+        from neuroscribe.recorder.run import BITS_FOLDER  # noqa: PLC0415
+        from neuroscribe.study.engines import SHARDS_FOLDER  # noqa: PLC0415
         from neuroscribe.study.recording import CHECKPOINT  # noqa: PLC0415
 
-        own = {*SCHEMAS, CHECKPOINT, JOURNAL}
+        own = {*SCHEMAS, CHECKPOINT, JOURNAL, BITS_FOLDER, SHARDS_FOLDER}
         entries = self.path.iterdir() if self.path.is_dir() else ()
         strange = [
             entry.name

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from neuroscribe.kernels.sequence_summary import sequence_peaks
 from neuroscribe.recorder.batch import Batch
+from neuroscribe.recorder.calibration import calibrate
 from neuroscribe.recorder.recorder import Recorder
 from neuroscribe.recorder.settings import RecorderSettings
 from neuroscribe.records import SPLITS, Site
@@ -32,12 +34,14 @@ class Stream:
             two_signed=True,
         )
 
-    def feed(self, recorder: Recorder, ids: list[int], batch_size: int) -> Recorder:
+    def feed(
+        self, recorder: Recorder, ids: list[int], batch_size: int, *, first_id: int = 0
+    ) -> Recorder:
         for start in range(0, len(ids), batch_size):
             chosen = torch.tensor(ids[start : start + batch_size])
             width = int(self.lengths[chosen].max())
             batch = Batch(
-                sequence_ids=chosen,
+                sequence_ids=chosen + first_id,
                 splits=self.splits[chosen],
                 lengths=self.lengths[chosen],
                 token_ids=self.token_ids[chosen][:, :width],
@@ -46,13 +50,22 @@ class Stream:
             recorder.finish_batch(batch)
         return recorder
 
-    def record(self, settings: RecorderSettings, *, batch_size: int = 7) -> Recorder:
-        recorder = self.new(settings)
+    def record(self, settings: RecorderSettings, *, batch_size: int = 7, **options) -> Recorder:
+        recorder = self.new(settings, **options)
         return self.feed(recorder, list(range(len(self.lengths))), batch_size)
 
-    def new(self, settings: RecorderSettings) -> Recorder:
+    def new(self, settings: RecorderSettings, **options) -> Recorder:
         vocabulary = tuple(sorted(set(self.token_ids.flatten().tolist())))
-        return Recorder([self.site], settings, vocabulary=vocabulary)
+        some, lengths = self.activations[:16], self.lengths[:16]
+        calibration = calibrate(
+            sequence_peaks(some, lengths),
+            -sequence_peaks(some, lengths, -1),
+            settings.polarities(self.site),
+        )
+        calibrations = {self.site.name: calibration}
+        return Recorder(
+            [self.site], settings, vocabulary=vocabulary, calibrations=calibrations, **options
+        )
 
 
 @pytest.fixture

@@ -17,7 +17,16 @@ def test_shorter_sequences_are_padded_and_marked(make_sequence):
     assert batch.sequence_ids.tolist() == [4, 5]
 
 
-def test_ids_that_do_not_fit_a_key_are_refused():
+@pytest.mark.parametrize("sequence_id", [-1, 2**63 - 1])
+def test_ids_that_stand_for_nothing_are_refused(sequence_id):
     one = torch.tensor([1])
-    with pytest.raises(RecordError, match="4294967296"):
-        Batch(sequence_ids=torch.tensor([2**32]), splits=one, lengths=one, token_ids=one[:, None])
+    ids = torch.tensor([sequence_id])
+    with pytest.raises(RecordError, match=str(sequence_id)):
+        Batch(sequence_ids=ids, splits=one, lengths=one, token_ids=one[:, None])
+
+
+def test_a_batch_in_host_memory_is_its_own_copy_there():
+    one = torch.tensor([1])
+    batch = Batch(sequence_ids=one, splits=one, lengths=one, token_ids=one[:, None])
+    assert batch.host is batch
+    assert batch.to("cpu") is batch

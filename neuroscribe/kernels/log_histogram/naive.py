@@ -1,8 +1,9 @@
-"""A histogram on the bits of float32 numbers, in PyTorch: the readable twin and the CPU path.
+"""A histogram on the bits of float32 numbers, in PyTorch.
 
 The bin of a number is its sign, exponent and leading mantissa bits, so no range has to be known
 beforehand, counting is exact, and histograms of parts of a corpus add up. Magnitudes from 2^-12 to
-2^12 are told apart; what is smaller shares the middle bin, what is larger the outermost ones.
+2^12 are told apart; what is smaller shares the middle bin, what is larger (infinity too) the
+outermost ones. A NaN is in no bin.
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neuroscribe.shapes import Float, Int64
+from neuroscribe.shapes import Float, Int32, Int64
 
-TILE_TOKENS = 512
+_TILE_VALUES = 2**17
 _MANTISSA_BITS = 23
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = -12, 12
 _BIAS = 127
@@ -20,7 +21,10 @@ _BIAS = 127
 
 @dataclass(frozen=True, kw_only=True)
 class LogBins:
-    """A grid of `2^mantissa_bits` bins per factor of two, the same for all units."""
+    """A grid of `2^mantissa_bits` bins per factor of two, the same for all units.
+
+    The grid is symmetric: the bins of negated values are the same ones from the other end.
+    """
 
     mantissa_bits: int
 
@@ -45,24 +49,25 @@ class LogBins:
         positive = mantissa * 2.0 ** (octave + _SMALLEST_EXPONENT)
         return torch.cat([-positive[:-1].flip(0), positive[:-1]])
 
-    def place(self, values: Float[Tensor, "..."]) -> Int64[Tensor, "..."]:
-        """The bin of each value."""
+    def place(self, values: Float[Tensor, "..."]) -> Int32[Tensor, "..."]:
+        """The bin of each value; meaningless for NaN."""
         bits = values.float().contiguous().view(torch.int32)
         shift = _MANTISSA_BITS - self.mantissa_bits
         first = ((_SMALLEST_EXPONENT + _BIAS) << self.mantissa_bits) - 1
-        magnitude = ((bits & 0x7FFFFFFF) >> shift) - first
-        magnitude = magnitude.clamp_(0, self.per_sign)
-        return torch.where(bits < 0, -magnitude, magnitude).long().add_(self.per_sign)
+        places = bits.bitwise_and(0x7FFFFFFF).bitwise_right_shift_(shift).sub_(first)
+        places.clamp_(0, self.per_sign)
+        # With all bits of the sign: x ^ -1 - -1 is -x, and x ^ 0 - 0 is x.
+        sign = bits >> 31
+        return places.bitwise_xor_(sign).sub_(sign).add_(self.per_sign)
 
 
 def add_to_histogram(
     counts: Int64[Tensor, "units bins"], values: Float[Tensor, "tokens units"], bins: LogBins
 ) -> None:
-    """Count `values` into each unit's row of `counts`, in place."""
+    """Count `values` into each unit's row of `counts`, in place; NaNs are passed over."""
     units = counts.shape[0]
     row_starts = torch.arange(units, device=counts.device) * bins.count
     flat = counts.view(-1)
-    for tile in values.split(TILE_TOKENS):
-        places = bins.place(tile).add_(row_starts)
-        ones = torch.ones((), dtype=torch.int64, device=counts.device).expand(places.numel())
-        flat.scatter_add_(0, places.view(-1), ones)
+    for tile in values.split(max(1, _TILE_VALUES // units)):
+        places = bins.place(tile).long().add_(row_starts)
+        flat.scatter_add_(0, places.flatten(), (tile == tile).long().flatten())  # noqa: PLR0124

@@ -1,99 +1,194 @@
 """The K best sequences of every unit, in PyTorch: the readable twin and the CPU path.
 
-Exactness rests on a total order. A sequence's key for a unit is one int64: the order-preserving
-bits of its peak in the upper half, `2^32 - 1 - sequence id` in the lower. Larger peaks have larger
-keys, and of equal peaks the earlier sequence has the larger key. No two sequences share a key, so
-"the K largest" is a set that does not depend on batch size, shard or order, and a merge is the top
-K of a union. Peaks are taken without their positions (on a CPU `amax` is ten times as fast as `max`
-with indices); positions are read off the few rows that are kept.
+Exactness rests on a total order of (value, sequence id): the larger value is better, and of equal
+values the earlier sequence. No two sequences of a unit are equal in it, so "the K best" is a set
+that does not depend on batch size, shard or order, and a merge is the K best of a union. A place
+holds its value as float32 and its id as int64, the two words of one key: ids have no limit, and
+values are compared alone wherever they differ. Places of one unit are in no particular order; only
+the set is defined.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from neuroscribe.shapes import Bool, Float, Int64
+from neuroscribe.shapes import Float, Int32, Int64
 
-EMPTY = torch.iinfo(torch.int64).min
-"""The key of a place that holds no sequence; smaller than every real key."""
+NO_SEQUENCE = torch.iinfo(torch.int64).max
+"""The id in a place that holds no sequence; its value is -inf, which no sequence in it has."""
 
-MAX_SEQUENCE_ID = 2**32 - 1
-
+_ID_WORD = 2**32 - 1
 _MAGNITUDE = 0x7FFFFFFF
 
 
-def sequence_peaks(
-    activations: Float[Tensor, "batch sequence units"], present: Bool[Tensor, "batch sequence"]
-) -> Float[Tensor, "batch units"]:
-    """The largest activation of each sequence; -inf where none is present.
-
-    A NaN counts as absent, so it is never an exemplar's peak.
-    """
-    if not bool(present.all()):
-        activations = activations.masked_fill(~present[:, :, None], -torch.inf)
-    peaks = activations.amax(1)
-    if bool(peaks.isnan().any()):
-        peaks = activations.masked_fill(activations.isnan(), -torch.inf).amax(1)
-    return peaks
-
-
-def peak_keys(
-    peaks: Float[Tensor, "batch units"], sequence_ids: Int64[Tensor, " batch"]
-) -> Int64[Tensor, "batch units"]:
-    """Order-preserving keys; `EMPTY` for a peak of -inf."""
-    # Adding 0 turns -0 into +0: the two are equal, so the earlier sequence must win.
-    bits = (peaks.float() + 0.0).contiguous().view(torch.int32)
-    ordered = bits ^ ((bits >> 31) & _MAGNITUDE)
-    keys = (ordered.long() << 32) | (MAX_SEQUENCE_ID - sequence_ids)[:, None]
-    return keys.masked_fill_(peaks == -torch.inf, EMPTY)
-
-
-def key_sequence_ids(keys: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
-    """The sequence ids in keys; meaningless for `EMPTY`."""
-    return MAX_SEQUENCE_ID - (keys & MAX_SEQUENCE_ID)
-
-
-def key_peaks(keys: Int64[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The peaks in keys; meaningless for `EMPTY`."""
-    ordered = (keys >> 32).int()
-    return (ordered ^ ((ordered >> 31) & _MAGNITUDE)).view(torch.float32)
-
-
 def insert_top(
-    kept: Int64[Tensor, "units k"], new: Int64[Tensor, "batch units"]
-) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
-    """Replace the smallest kept keys by larger new ones, in place.
+    values: Float[Tensor, "groups units k"],
+    ids: Int64[Tensor, "groups units k"],
+    new_values: Float[Tensor, "batch units"],
+    new_ids: Int64[Tensor, " batch"],
+    groups: Int64[Tensor, " batch"],
+) -> Int32[Tensor, "groups units k"]:
+    """Put the next sequences in the places of worse ones, in place.
 
-    Almost no unit survives the first test (is the largest new key above the smallest kept one?),
+    Almost no unit survives the first test (is anything new as large as the smallest that is kept?),
     and only the survivors are looked at further: over N sequences in batches of B a unit takes
     about `K (1 + ln(N / B))` insertions.
 
     Args:
-        kept: each unit's keys, in any order; `EMPTY` where fewer than `k` have been seen. Changed.
-        new: keys of the next sequences.
+        values: kept values of each group and unit; -inf in empty places. Changed.
+        ids: their sequences; `NO_SEQUENCE` in empty places. Changed.
+        new_values: float32 without NaN; -inf is never kept.
+        new_ids: of the new sequences, none of which has been inserted before.
+        groups: where each new sequence belongs (its split).
 
     Returns:
-        For each insertion: the unit, the place in `kept`, and the row of `new`.
+        For each place the row of `new_values` that it took, or -1 if it stayed as it was.
     """
-    survivors = (new.amax(0) > kept.amin(1)).nonzero()[:, 0]
-    old_keys, new_keys = kept[survivors], new[:, survivors].T
-    k = kept.shape[1]
-    threshold = torch.cat([old_keys, new_keys], 1).topk(k, dim=1).values[:, -1:]
-    enters = (new_keys >= threshold) & (new_keys > EMPTY)
-    smallest_first = old_keys.argsort(1)
-    survivor, batch_row = enters.nonzero(as_tuple=True)
-    turn = enters.cumsum(1)[survivor, batch_row] - 1
-    unit, place = survivors[survivor], smallest_first[survivor, turn]
-    kept[unit, place] = new_keys[survivor, batch_row]
-    return unit, place, batch_row
+    source = torch.full(ids.shape, -1, dtype=torch.int32, device=ids.device)
+    for group in range(len(values)):
+        members = (groups == group).nonzero()[:, 0]
+        if len(members):
+            _insert(
+                values[group],
+                ids[group],
+                new_values[members],
+                new_ids[members],
+                members,
+                source[group],
+            )
+    return source
+
+
+def _insert(
+    values: Float[Tensor, "units k"],
+    ids: Int64[Tensor, "units k"],
+    new_values: Float[Tensor, "batch units"],
+    new_ids: Int64[Tensor, " batch"],
+    rows: Int64[Tensor, " batch"],
+    source: Int32[Tensor, "units k"],
+) -> None:
+    floor = values.amin(1)
+    survivors = (new_values.amax(0) >= floor).nonzero()[:, 0]
+    candidates = _candidates(values, ids, floor, new_values, new_ids, survivors)
+    if candidates is None:
+        return
+    units, contenders, contender_ids, contender_rows = candidates
+    k = values.shape[1]
+    keys = order_keys(
+        torch.cat([values[units], contenders], 1), torch.cat([ids[units], contender_ids], 1)
+    )
+    # What only fills a row up must not take the place of an empty one.
+    keys[:, k:].masked_fill_(contenders == -torch.inf, torch.iinfo(torch.int64).min)
+    stays = torch.zeros(keys.shape, dtype=torch.bool, device=keys.device)
+    stays.scatter_(1, keys.topk(k, dim=1, sorted=False).indices, value=True)
+    # As many contenders enter a unit as places become free in it, so the two lists pair up.
+    of_unit, place = (~stays[:, :k]).nonzero(as_tuple=True)
+    _, contender = stays[:, k:].nonzero(as_tuple=True)
+    unit = units[of_unit]
+    values[unit, place] = contenders[of_unit, contender]
+    ids[unit, place] = contender_ids[of_unit, contender]
+    source[unit, place] = rows[contender_rows[of_unit, contender]].int()
+
+
+class _Candidates(NamedTuple):
+    """What may enter, gathered to the left of a row per unit; -inf fills up."""
+
+    units: Int64[Tensor, " survivors"]
+    values: Float[Tensor, "survivors most"]
+    ids: Int64[Tensor, "survivors most"]
+    rows: Int64[Tensor, "survivors most"]
+
+
+def _candidates(
+    values: Float[Tensor, "units k"],
+    ids: Int64[Tensor, "units k"],
+    floor: Float[Tensor, " units"],
+    new_values: Float[Tensor, "batch units"],
+    new_ids: Int64[Tensor, " batch"],
+    survivors: Int64[Tensor, " survivors"],
+) -> _Candidates | None:
+    """The new sequences that beat the worst kept one of their unit."""
+    values, ids, floor = values[survivors], ids[survivors], floor[survivors]
+    new_values = new_values[:, survivors].T
+    last_at_floor = ids.where(values == floor[:, None], -1).amax(1)
+    ties = (new_values == floor[:, None]) & (new_ids < last_at_floor[:, None])
+    enters = ((new_values > floor[:, None]) | ties) & (new_values > -torch.inf)
+    counts = enters.sum(1)
+    among, row = enters.nonzero(as_tuple=True)
+    if len(row) == 0:
+        return None
+    has_some = counts.nonzero()[:, 0]
+    turn = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[among]
+    line = torch.empty_like(counts)
+    line[has_some] = torch.arange(len(has_some), device=row.device)
+    shape = (len(has_some), int(counts.amax()))
+    found = _Candidates(
+        units=survivors[has_some],
+        values=torch.full(shape, -torch.inf, device=row.device),
+        ids=torch.full(shape, NO_SEQUENCE, device=row.device),
+        rows=torch.zeros(shape, dtype=torch.int64, device=row.device),
+    )
+    at = (line[among], turn)
+    found.values[at] = new_values[among, row]
+    found.ids[at] = new_ids[row]
+    found.rows[at] = row
+    return found
+
+
+def copy_rows(
+    rows: Float[Tensor, "groups units k length"],
+    source: Int32[Tensor, "groups units k"],
+    activations: Float[Tensor, "batch sequence units"],
+    lengths: Int64[Tensor, " batch"],
+    sign: int = 1,
+) -> None:
+    """Copy the activations of the sequences that were just inserted to their places.
+
+    Args:
+        rows: float32, at least as long as a sequence; positions beyond one become 0. Changed.
+        source: from `insert_top`.
+        activations: any floating type.
+        lengths: tokens of each sequence.
+        sign: -1 copies them negated.
+    """
+    group, unit, place = (source >= 0).nonzero(as_tuple=True)
+    row = source[group, unit, place].long()
+    width = activations.shape[1]
+    copied = activations.transpose(1, 2)[row, unit].float()
+    beyond = torch.arange(width, device=row.device) >= lengths[row, None]
+    if bool(beyond.any()):
+        copied = copied.masked_fill(beyond, 0.0)
+    rows[group, unit, place, :width] = copied if sign > 0 else -copied
+    rows[group, unit, place, width:] = 0.0
+
+
+def order_keys(
+    values: Float[Tensor, "units n"], ids: Int64[Tensor, "units n"]
+) -> Int64[Tensor, "units n"]:
+    """One integer for each (value, id), larger for larger values and, of equal ones, smaller ids.
+
+    The value's order-preserving bits are the upper half, the id's complement the lower. Ids that
+    need more than 32 bits are replaced by their ranks among all ids given, so keys compare within
+    one call only.
+    """
+    ids = ids.where(ids != NO_SEQUENCE, _ID_WORD)
+    if bool((ids > _ID_WORD).any()):
+        ids = ids.unique(return_inverse=True)[1]
+    # Adding 0 turns -0 into +0: the two are equal, so the earlier sequence must win.
+    bits = (values + 0.0).contiguous().view(torch.int32)
+    ordered = bits ^ ((bits >> 31) & _MAGNITUDE)
+    return (ordered.long() << 32) | (_ID_WORD - ids)
 
 
 def merge_top(
-    left: Int64[Tensor, "units k"], right: Int64[Tensor, "units k"]
-) -> tuple[Int64[Tensor, "units k"], Int64[Tensor, "units k"]]:
-    """The K largest keys of two disjoint halves of a corpus, falling.
+    values: Float[Tensor, "units both"], ids: Int64[Tensor, "units both"], k: int
+) -> Int64[Tensor, "units k"]:
+    """Where the K best of two disjoint halves of a corpus stand, best first.
 
-    Returns:
-        The keys, and where each came from: 0..k-1 in `left`, k..2k-1 in `right`.
+    Args:
+        values: of both halves, side by side.
+        ids: of both halves.
+        k: how many.
     """
-    merged = torch.cat([left, right], 1).topk(left.shape[1], dim=1)
-    return merged.values, merged.indices
+    return order_keys(values, ids).topk(k, dim=1).indices
