@@ -18,7 +18,7 @@ from neuroscribe.shapes import Bool, Float, Int64
 
 
 class KeptSequences:
-    """Values, ids, lengths and rows of the K best of every split and unit."""
+    """Values, ids, lengths and rows of the K best of every group and unit."""
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class KeptSequences:
         units: int,
         k: int,
         sequence_length: int,
+        groups: int = len(SPLITS),
         polarity: Polarity = 1,
         device: str = "cpu",
         rows_device: str | None = "cpu",
@@ -34,13 +35,14 @@ class KeptSequences:
 
         Args:
             units: of the site.
-            k: sequences kept per split and unit.
+            k: sequences kept per group and unit.
             sequence_length: positions of a row.
+            groups: splits, or whatever else sequences are kept apart by.
             polarity: -1 keeps rows of negated activations.
             device: where the activations come from.
             rows_device: where rows are kept; None leaves them to a replay.
         """
-        shape = (len(SPLITS), units, k)
+        shape = (groups, units, k)
         self.polarity = polarity
         self.row_shape = (*shape, sequence_length)
         self.values = torch.full(shape, -torch.inf, device=device)
@@ -55,15 +57,28 @@ class KeptSequences:
         self.rows = allocate(self.row_shape)
 
     @property
-    def filled(self) -> Bool[Tensor, "splits units k"]:
+    def filled(self) -> Bool[Tensor, "groups units k"]:
         """Which places hold a sequence."""
         return self.ids != NO_SEQUENCE
 
-    def insert(self, values: Float[Tensor, "batch units"], reading: Reading) -> None:
-        """Keep what is among the K best by `values`; -inf is never kept."""
-        batch = reading.batch
-        source = insert_top(self.values, self.ids, values, batch.sequence_ids, batch.splits)
-        self._copy(source, reading)
+    def insert(
+        self,
+        values: Float[Tensor, "candidates units"],
+        groups: Int64[Tensor, " candidates"],
+        reading: Reading,
+    ) -> None:
+        """Keep what is among the K best by `values`; -inf is never kept.
+
+        Args:
+            values: of every sequence, in the order of the batch, once or several times over.
+            groups: where each of them belongs.
+            reading: the batch.
+        """
+        ids = reading.batch.sequence_ids
+        source = insert_top(
+            self.values, self.ids, values, ids.repeat(len(values) // len(ids)), groups
+        )
+        self._copy(torch.where(source < 0, source, source % len(ids)), reading)
 
     def replay(self, reading: Reading) -> None:
         """Fill in the rows of the kept sequences that are in this batch."""

@@ -5,58 +5,34 @@ draws are kept, which is a uniform sample. The bands are strata only: which band
 is read off the exact distribution once the corpus has been read.
 """
 
+from typing import Any
+
 import torch
 
 from neuroscribe.recorder.calibration import QUANTILES, Calibration
 from neuroscribe.recorder.draw import draw
 from neuroscribe.recorder.kept_sequences import KeptSequences
 from neuroscribe.recorder.reading import Reading
-from neuroscribe.recorder.reducer import Reducer, State, gather_states, state_of
-from neuroscribe.records import Polarity
+from neuroscribe.recorder.reducer import Reducer
+from neuroscribe.records import SPLITS
 
 N_BANDS = len(QUANTILES) + 1
 _STREAM = 1
 
 
-class QuantileExemplars(Reducer):
-    """A sample of every band of every unit and split."""
+class QuantileExemplars(KeptSequences, Reducer):
+    """A sample of every band of every unit and split; group `band * splits + split`."""
 
-    def __init__(
-        self,
-        *,
-        units: int,
-        k: int,
-        sequence_length: int,
-        seed: int,
-        polarity: Polarity,
-        device: str,
-        rows_device: str | None,
-    ) -> None:
-        """Allocate the whole state; `calibration` must be set before the first update.
+    def __init__(self, *, seed: int, **kept: Any) -> None:
+        """Allocate the whole state; `calibrate` must be called before the first update.
 
         Args:
-            units: of the site.
-            k: sequences kept per band.
-            sequence_length: positions of a row.
             seed: of the draws.
-            polarity: the side of the units whose peaks are meant.
-            device: where the activations come from.
-            rows_device: where rows are kept; None leaves them to a replay.
+            kept: arguments of `KeptSequences`, whose `k` is per band.
         """
+        super().__init__(groups=N_BANDS * len(SPLITS), **kept)
         self.seed = seed
-        self.polarity = polarity
         self.limits: torch.Tensor | None = None
-        self.bands = tuple(
-            KeptSequences(
-                units=units,
-                k=k,
-                sequence_length=sequence_length,
-                polarity=polarity,
-                device=device,
-                rows_device=rows_device,
-            )
-            for _ in range(N_BANDS)
-        )
 
     def calibrate(self, calibration: Calibration, index: int) -> None:
         """Set the bands: `index` is this polarity's place in the calibration."""
@@ -68,25 +44,9 @@ class QuantileExemplars(Reducer):
             raise ValueError("quantile exemplars need the limits of their bands")
         peaks = reading.peaks(self.polarity)
         draws = draw(reading.batch.sequence_ids, seed=self.seed, stream=_STREAM)[:, None]
-        draws = draws.masked_fill(peaks == -torch.inf, -torch.inf)
-        above = [peaks > limit for limit in self.limits]
-        bounds = [torch.ones_like(above[0]), *above, torch.zeros_like(above[0])]
-        for band, (reached, passed) in zip(self.bands, zip(bounds, bounds[1:]), strict=True):  # noqa: B905, RUF007
-            band.insert(draws.masked_fill(~reached | passed, -torch.inf), reading)
-
-    def replay(self, reading: Reading) -> None:
-        """Fill in the rows of the kept sequences that are in this batch."""
-        for band in self.bands:
-            band.replay(reading)
-
-    def merge(self, other: State) -> None:
-        """Keep the first drawn of both in every band."""
-        for name, band in self._named().items():
-            band.merge(state_of(name, band, other))
-
-    def state_dict(self) -> State:
-        """The states of the bands."""
-        return gather_states(self._named())
-
-    def _named(self) -> dict[str, KeptSequences]:
-        return {str(number): band for number, band in enumerate(self.bands)}
+        above = (peaks > self.limits[:, None]).sum(0)
+        band = above.masked_fill_(peaks == -torch.inf, -1)
+        numbers = torch.arange(N_BANDS, device=peaks.device)[:, None, None]
+        values = torch.where(band == numbers, draws, -torch.inf)
+        groups = numbers[:, :, 0] * len(SPLITS) + reading.batch.splits
+        self.insert(values.flatten(0, 1), groups.flatten(), reading)

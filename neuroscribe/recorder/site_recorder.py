@@ -187,8 +187,7 @@ class SiteRecorder:
 
     def _with_rows(self) -> Iterator[KeptSequences | RandomExemplars]:
         yield from self.top.values()
-        for sample in self.quantile.values():
-            yield from sample.bands
+        yield from self.quantile.values()
         yield self.random
 
     def _reducers(self) -> dict[str, Reducer]:

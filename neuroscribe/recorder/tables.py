@@ -116,12 +116,15 @@ def _top_of(recorder: SiteRecorder, polarity: Polarity) -> Iterator[pa.Table]:
 
 def _quantile_of(recorder: SiteRecorder, polarity: Polarity) -> Iterator[pa.Table]:
     """Exemplars of every band, named by the band of the exact distribution they are in."""
+    sample = recorder.quantile[polarity]
     limits = recorder.statistics.side(polarity).peak_quantiles().float()
     for split in range(len(SPLITS)):
         parts = []
-        for band in recorder.quantile[polarity].bands:
-            unit, place = _ranked(band.values[split], band.ids[split])
-            parts.append(_kept_rows(recorder, polarity, band, split, unit, place, kind="quantile"))
+        for group in range(split, len(sample.ids), len(SPLITS)):
+            unit, place = _ranked(sample.values[group], sample.ids[group])
+            parts.append(
+                _kept_rows(recorder, polarity, sample, group, unit, place, kind="quantile")
+            )
         table = pa.concat_tables(parts)
         unit = torch.from_numpy(table["unit"].to_numpy().copy()).long()
         peak = torch.from_numpy(table["peak_activation"].to_numpy().copy())
@@ -154,7 +157,7 @@ def _kept_rows(
     recorder: SiteRecorder,
     polarity: Polarity,
     kept: KeptSequences,
-    split: int,
+    group: int,
     unit: Tensor,
     place: Tensor,
     *,
@@ -166,13 +169,13 @@ def _kept_rows(
     return _exemplar_rows(
         recorder.site.name,
         polarity,
-        split=SPLITS[split],
+        split=SPLITS[group % len(SPLITS)],
         kind=kind,
         unit=unit,
         rank=torch.arange(len(unit)) - (counts.cumsum(0) - counts)[unit],
-        sequence_ids=kept.ids[split].cpu()[unit, place],
-        lengths=kept.lengths[split].cpu()[unit, place],
-        rows=kept.rows[split].cpu()[unit, place],
+        sequence_ids=kept.ids[group].cpu()[unit, place],
+        lengths=kept.lengths[group].cpu()[unit, place],
+        rows=kept.rows[group].cpu()[unit, place],
     )
 
 

@@ -10,4 +10,4 @@ class TopExemplars(KeptSequences, Reducer):
 
     def update(self, reading: Reading) -> None:
         """Insert the sequences that beat a unit's smallest kept peak."""
-        self.insert(reading.peaks(self.polarity), reading)
+        self.insert(reading.peaks(self.polarity), reading.batch.splits, reading)

@@ -28,9 +28,9 @@ TILE_TOKENS = 256
 
 POWERS = (1, 2, 3, 4)
 
-_TILE_UNITS = 2048
+_TILE_UNITS = 1536
 _VECTOR = 16
-_TILE_VALUES = 2**17
+_TILE_VALUES = 2**19
 _QUANTA_BITS = 27
 
 
@@ -168,7 +168,7 @@ class _Tiles:
         self.nan = torch.zeros(self.width, dtype=torch.int64, device=self.device)
         tokens = max((stretch.last - stretch.first for stretch in stretches), default=0)
         size = max(tokens * self.width, _TILE_VALUES)
-        self._buffers = [torch.empty(size, device=self.device) for _ in range(3)]
+        self._buffers = [torch.empty(size, device=self.device) for _ in range(2)]
 
     def read(self, *, replace_non_finite: bool = False) -> None:
         """Fill in every quantity; sums over finite values alone if the others are replaced."""
@@ -177,14 +177,12 @@ class _Tiles:
             row, first, last = self.stretches[place]
             n_rows = self._alike(place)
             shape = (last - first, n_rows * self.width)
-            tile, square, power = (
-                buffer[: shape[0] * shape[1]].view(shape) for buffer in self._buffers
-            )
+            tile, power = (buffer[: shape[0] * shape[1]].view(shape) for buffer in self._buffers)
             values = self.activations[row : row + n_rows, first:last].transpose(0, 1)
             tile.view(last - first, n_rows, self.width)[..., : self.units].copy_(values)
             rows = slice(place, place + n_rows)
             read = self._read_non_finite if replace_non_finite else self._read
-            read(tile, square, power, rows)
+            read(tile, power, rows)
             place += n_rows
 
     def _alike(self, place: int) -> int:
@@ -198,27 +196,27 @@ class _Tiles:
             n_rows += 1
         return n_rows
 
-    def _read(self, tile: Tensor, square: Tensor, power: Tensor, rows: slice) -> None:
+    def _read(self, tile: Tensor, power: Tensor, rows: slice) -> None:
         torch.amax(tile, 0, out=self.peaks[rows].view(-1))
         torch.amin(tile, 0, out=self.troughs[rows].view(-1))
-        _add_up(torch.gt(tile, 0, out=square), self.signs[0, rows])
+        _add_up(torch.gt(tile, 0, out=power), self.signs[0, rows])
         if self.both_signs:
-            _add_up(torch.lt(tile, 0, out=square), self.signs[1, rows])
-        self._read_sums(tile, square, power, rows)
+            _add_up(torch.lt(tile, 0, out=power), self.signs[1, rows])
+        self._read_sums(tile, power, rows)
 
-    def _read_non_finite(self, tile: Tensor, square: Tensor, power: Tensor, rows: slice) -> None:
+    def _read_non_finite(self, tile: Tensor, power: Tensor, rows: slice) -> None:
         nan, not_finite = tile.isnan(), ~tile.isfinite()
         self.nan += nan.sum(0).view(-1, self.width).sum(0)
         self.not_finite += not_finite.sum(0).view(-1, self.width).sum(0)
         torch.amax(tile.masked_fill(nan, -torch.inf), 0, out=self.peaks[rows].view(-1))
         torch.amin(tile.masked_fill(nan, torch.inf), 0, out=self.troughs[rows].view(-1))
-        self._read_sums(tile.masked_fill_(not_finite, 0.0), square, power, rows)
+        self._read_sums(tile.masked_fill_(not_finite, 0.0), power, rows)
 
-    def _read_sums(self, tile: Tensor, square: Tensor, power: Tensor, rows: slice) -> None:
+    def _read_sums(self, tile: Tensor, power: Tensor, rows: slice) -> None:
         _add_up(tile, self.sums[0, rows])
-        _add_up(torch.mul(tile, tile, out=square), self.sums[1, rows])
-        _add_up(torch.mul(square, tile, out=power), self.sums[2, rows])
-        _add_up(torch.mul(square, square, out=power), self.sums[3, rows])
+        _add_up(torch.mul(tile, tile, out=power), self.sums[1, rows])
+        _add_up(tile.mul_(power), self.sums[2, rows])
+        _add_up(power.mul_(power), self.sums[3, rows])
 
     def summary(self, quanta: Float64[Tensor, "powers units"]) -> Summary:
         """Put the stretches together."""

@@ -31,108 +31,90 @@ def insert_top(
 ) -> Int32[Tensor, "groups units k"]:
     """Put the next sequences in the places of worse ones, in place.
 
-    Almost no unit survives the first test (is anything new as large as the smallest that is kept?),
-    and only the survivors are looked at further: over N sequences in batches of B a unit takes
-    about `K (1 + ln(N / B))` insertions.
+    Almost nothing survives the first test (is it larger than the smallest that is kept?), and only
+    survivors are looked at further: over N sequences in batches of B a unit takes about
+    `K (1 + ln(N / B))` insertions.
 
     Args:
         values: kept values of each group and unit; -inf in empty places. Changed.
         ids: their sequences; `NO_SEQUENCE` in empty places. Changed.
         new_values: float32 without NaN; -inf is never kept.
         new_ids: of the new sequences, none of which has been inserted before.
-        groups: where each new sequence belongs (its split).
+        groups: where each new sequence belongs, such as its split.
 
     Returns:
         For each place the row of `new_values` that it took, or -1 if it stayed as it was.
     """
     source = torch.full(ids.shape, -1, dtype=torch.int32, device=ids.device)
-    for group in range(len(values)):
-        members = (groups == group).nonzero()[:, 0]
-        if len(members):
-            _insert(
-                values[group],
-                ids[group],
-                new_values[members],
-                new_ids[members],
-                members,
-                source[group],
-            )
+    found = _candidates(values, ids, new_values, new_ids, groups)
+    if found is None:
+        return source
+    k = values.shape[2]
+    kept_values, kept_ids = values.view(-1, k), ids.view(-1, k)
+    keys = order_keys(
+        torch.cat([kept_values[found.lines], found.values], 1),
+        torch.cat([kept_ids[found.lines], found.ids], 1),
+    )
+    # What only fills a row up must not take the place of an empty one.
+    keys[:, k:].masked_fill_(found.values == -torch.inf, torch.iinfo(torch.int64).min)
+    stays = torch.zeros(keys.shape, dtype=torch.bool, device=keys.device)
+    stays.scatter_(1, keys.topk(k, dim=1, sorted=False).indices, value=True)
+    # As many candidates enter a unit as places become free in it, so the two lists pair up.
+    among, place = (~stays[:, :k]).nonzero(as_tuple=True)
+    _, candidate = stays[:, k:].nonzero(as_tuple=True)
+    line = found.lines[among]
+    kept_values[line, place] = found.values[among, candidate]
+    kept_ids[line, place] = found.ids[among, candidate]
+    source.view(-1, k)[line, place] = found.rows[among, candidate].int()
     return source
 
 
-def _insert(
-    values: Float[Tensor, "units k"],
-    ids: Int64[Tensor, "units k"],
-    new_values: Float[Tensor, "batch units"],
-    new_ids: Int64[Tensor, " batch"],
-    rows: Int64[Tensor, " batch"],
-    source: Int32[Tensor, "units k"],
-) -> None:
-    floor = values.amin(1)
-    survivors = (new_values.amax(0) >= floor).nonzero()[:, 0]
-    candidates = _candidates(values, ids, floor, new_values, new_ids, survivors)
-    if candidates is None:
-        return
-    units, contenders, contender_ids, contender_rows = candidates
-    k = values.shape[1]
-    keys = order_keys(
-        torch.cat([values[units], contenders], 1), torch.cat([ids[units], contender_ids], 1)
-    )
-    # What only fills a row up must not take the place of an empty one.
-    keys[:, k:].masked_fill_(contenders == -torch.inf, torch.iinfo(torch.int64).min)
-    stays = torch.zeros(keys.shape, dtype=torch.bool, device=keys.device)
-    stays.scatter_(1, keys.topk(k, dim=1, sorted=False).indices, value=True)
-    # As many contenders enter a unit as places become free in it, so the two lists pair up.
-    of_unit, place = (~stays[:, :k]).nonzero(as_tuple=True)
-    _, contender = stays[:, k:].nonzero(as_tuple=True)
-    unit = units[of_unit]
-    values[unit, place] = contenders[of_unit, contender]
-    ids[unit, place] = contender_ids[of_unit, contender]
-    source[unit, place] = rows[contender_rows[of_unit, contender]].int()
-
-
 class _Candidates(NamedTuple):
-    """What may enter, gathered to the left of a row per unit; -inf fills up."""
+    """What may enter, gathered to the left of a row per line; -inf fills up.
 
-    units: Int64[Tensor, " survivors"]
-    values: Float[Tensor, "survivors most"]
-    ids: Int64[Tensor, "survivors most"]
-    rows: Int64[Tensor, "survivors most"]
+    A line is one unit of one group: `group * units + unit`.
+    """
+
+    lines: Int64[Tensor, " lines"]
+    values: Float[Tensor, "lines most"]
+    ids: Int64[Tensor, "lines most"]
+    rows: Int64[Tensor, "lines most"]
 
 
 def _candidates(
-    values: Float[Tensor, "units k"],
-    ids: Int64[Tensor, "units k"],
-    floor: Float[Tensor, " units"],
+    values: Float[Tensor, "groups units k"],
+    ids: Int64[Tensor, "groups units k"],
     new_values: Float[Tensor, "batch units"],
     new_ids: Int64[Tensor, " batch"],
-    survivors: Int64[Tensor, " survivors"],
+    groups: Int64[Tensor, " batch"],
 ) -> _Candidates | None:
     """The new sequences that beat the worst kept one of their unit."""
-    values, ids, floor = values[survivors], ids[survivors], floor[survivors]
-    new_values = new_values[:, survivors].T
-    last_at_floor = ids.where(values == floor[:, None], -1).amax(1)
-    ties = (new_values == floor[:, None]) & (new_ids < last_at_floor[:, None])
-    enters = ((new_values > floor[:, None]) | ties) & (new_values > -torch.inf)
-    counts = enters.sum(1)
-    among, row = enters.nonzero(as_tuple=True)
+    floor = values.amin(2)
+    enters = new_values > floor[groups]
+    latest = ids.where(ids != NO_SEQUENCE, -1).amax()
+    if bool(new_ids.amin() < latest):
+        # Only an earlier sequence wins a tie, and there are none while ids ascend.
+        last_at_floor = ids.where(values == floor[:, :, None], -1).amax(2)
+        ties = (new_values == floor[groups]) & (new_values > -torch.inf)
+        enters |= ties & (new_ids[:, None] < last_at_floor[groups])
+    row, unit = enters.nonzero(as_tuple=True)
     if len(row) == 0:
         return None
-    has_some = counts.nonzero()[:, 0]
+    line, order = (groups[row] * values.shape[1] + unit).sort(stable=True)
+    row, unit = row[order], unit[order]
+    lines, counts = line.unique_consecutive(return_counts=True)
+    among = torch.arange(len(lines), device=row.device).repeat_interleave(counts)
     turn = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[among]
-    line = torch.empty_like(counts)
-    line[has_some] = torch.arange(len(has_some), device=row.device)
-    shape = (len(has_some), int(counts.amax()))
+    shape = (len(lines), int(counts.amax()))
     found = _Candidates(
-        units=survivors[has_some],
+        lines=lines,
         values=torch.full(shape, -torch.inf, device=row.device),
         ids=torch.full(shape, NO_SEQUENCE, device=row.device),
         rows=torch.zeros(shape, dtype=torch.int64, device=row.device),
     )
-    at = (line[among], turn)
-    found.values[at] = new_values[among, row]
-    found.ids[at] = new_ids[row]
-    found.rows[at] = row
+    found.values[among, turn] = new_values[row, unit]
+    found.ids[among, turn] = new_ids[row]
+    found.rows[among, turn] = row
     return found
 
 
