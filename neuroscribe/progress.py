@@ -1,24 +1,17 @@
 """Progress bars for long work: rate, time left and cost; silent where nobody watches.
 
 A bar is drawn on standard error if that is a terminal. In a file, a pipe or CI nothing is written,
-so logs hold results only.
+so logs hold results only. Recording runs on machines that carry torch alone: without rich there is
+no bar.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _hidden = False
 
@@ -30,14 +23,16 @@ def show(*, visible: bool) -> None:
 
 
 class Bar:
-    """One line of progress."""
+    """One line of progress; without a `Progress` to draw on it is silent."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: "Progress | None" = None, task: "TaskID | None" = None) -> None:
         self._progress = progress
         self._task = task
 
     def advance(self, steps: int = 1, *, cost_usd: float | None = None) -> None:
         """Count steps as done; `cost_usd` is what the work has cost so far."""
+        if self._progress is None or self._task is None:
+            return
         cost = "" if cost_usd is None else f"${cost_usd:,.4f}"
         self._progress.update(self._task, advance=steps, cost=cost)
 
@@ -51,25 +46,15 @@ def bar(description: str, *, total: int | None, unit: str) -> Iterator[Bar]:
         total: number of steps; None if it cannot be known.
         unit: what a step is, in the plural ("tokens").
     """
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(unit),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[cost]}"),
-        console=console,
-        disable=_hidden or not console.is_terminal,
-    ) as progress:
+    if _hidden or not sys.stderr.isatty():
+        yield Bar()
+        return
+    try:
+        from neuroscribe.progress_bar import drawn  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "rich":
+            raise
+        yield Bar()
+        return
+    with drawn(unit) as progress:
         yield Bar(progress, progress.add_task(description, total=total, cost=""))
-
-
-class _Rate(ProgressColumn):
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self.unit = unit
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} {self.unit}/s")

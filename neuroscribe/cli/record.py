@@ -58,6 +58,12 @@ def command(
         bool,
         typer.Option("--compiled", help="Compile the pass over the activations (a C++ compiler)."),
     ] = False,
+    fused_activation: Annotated[
+        bool,
+        typer.Option(
+            "--fused-activation", help="Compute `gelu_new` in one pass; differs by rounding."
+        ),
+    ] = False,
     rows_memory_mb: Annotated[
         int | None,
         typer.Option(
@@ -119,6 +125,7 @@ def command(
         keep_vectors=keep_vectors,
         keep_bits=keep_bits,
         compiled=compiled,
+        fused_activation=fused_activation,
         rows_memory_mb=rows_memory_mb,
         checkpoint_seconds=checkpoint_seconds,
         shard=shard,

@@ -6,8 +6,11 @@ content: writing the same rows again changes nothing. Rows that belong to units 
 per site, sorted, in small row groups, so one unit is found by reading a fraction of one file.
 """
 
+import contextlib
 import hashlib
 import os
+import platform
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from neuroscribe.errors import StoreError
 ROW_GROUP_ROWS = 4096
 """Rows a group: about 35 units with 120 exemplars each, one megabyte to read for one unit."""
 
+_HOST = platform.node()
 TEMPORARY_PREFIX = ".tmp-"
 """Begins the names of files that are being written, or were when their writer was killed."""
 _DECIDING = {
@@ -45,7 +49,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StoreError: the disk is full, or the folder cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
@@ -59,13 +63,35 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             "free some space or choose another place, then run the same command again"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # What made the writing fail may make this fail too, and is the error to report.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """Where this process writes what will be renamed to `path`."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{path.name}@{_HOST}@{os.getpid()}")
 
 
 def remove_leftovers(root: Path) -> None:
-    """Delete temporary files that a killed writer left behind."""
-    for leftover in root.rglob(f"{TEMPORARY_PREFIX}*"):
-        leftover.unlink(missing_ok=True)
+    """Delete temporary files and folders that a killed writer on this machine left behind."""
+    for leftover in list(root.rglob(f"{TEMPORARY_PREFIX}*@{_HOST}@*")):
+        if _is_alive(int(leftover.name.rpartition("@")[2])):
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def write_part(root: Path, table: str, rows: pa.Table, *, site: str | None = None) -> Path:

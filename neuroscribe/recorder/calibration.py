@@ -58,7 +58,9 @@ def _powers_of_two(magnitude: Float[Tensor, " units"]) -> Float[Tensor, " units"
     least = float(magnitude.amax()) * _FAINTEST
     # Fourth powers of a scale must stay within float64.
     magnitude = magnitude.clamp(min=max(least, 2.0**-100), max=2.0**120)
-    return torch.exp2(torch.log2(magnitude).ceil())
+    # A logarithm would round; the parts of a float32 do not. A mantissa is in [1/2, 1).
+    mantissa, exponent = torch.frexp(magnitude)
+    return torch.ldexp(torch.ones_like(magnitude), exponent - (mantissa == 0.5).int())
 
 
 def _bands(peaks: Float[Tensor, "sequences units"]) -> Float[Tensor, "limits units"]:

@@ -8,6 +8,7 @@ another recording is refused, never mixed in. A finished shard is the same file.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence as Seq
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from neuroscribe.datasets.store import write_atomically
+from neuroscribe.datasets.store import temporary_path, write_atomically
 from neuroscribe.errors import StudyError
 from neuroscribe.records import Sequence
 
@@ -69,10 +70,16 @@ def save_checkpoint(
     metadata = {"fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
 
     def write(temporary: Path) -> None:
+        # safetensors has a temporary file of its own, which a kill leaves beside the target.
+        folder = temporary_path(path.with_name("checkpoint"))
+        folder.mkdir(exist_ok=True)
         try:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, folder / path.name, metadata)
+            (folder / path.name).replace(temporary)
         except SafetensorError as error:
             raise OSError(str(error)) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     write_atomically(path, write)
 
@@ -82,8 +89,13 @@ class Checkpoint:
 
     def __init__(self, path: Path, file: Any) -> None:
         self._file = file
-        metadata = file.metadata()
         self.path = path
+        metadata = file.metadata() or {}
+        if not {"fingerprint", "progress"} <= metadata.keys():
+            raise StudyError(
+                f"{path} is damaged (it is not a checkpoint of a recording); "
+                "delete it to start anew"
+            )
         self.fingerprint = str(metadata["fingerprint"])
         self.progress = Progress(**json.loads(metadata["progress"]))
 
@@ -123,5 +135,7 @@ def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
     try:
         with safe_open(path, "pt") as file:
             yield Checkpoint(path, file)
+    except FileNotFoundError as error:
+        raise StudyError(f"{path} is missing; record into its directory again") from error
     except SafetensorError as error:
         raise StudyError(f"{path} is damaged ({error}); delete it to start anew") from error

@@ -1,4 +1,8 @@
-"""Random exemplars: a uniform sample of sequences per split, the same for every unit."""
+"""Random exemplars: a uniform sample of sequences per split, the same for every unit.
+
+Which sequences are drawn depends on their ids alone, so that is decided in host memory and nothing
+waits for the device of the activations.
+"""
 
 from collections.abc import Callable
 
@@ -22,13 +26,12 @@ class RandomExemplars(Reducer):
         k: int,
         sequence_length: int,
         seed: int,
-        device: str = "cpu",
         rows_device: str | None = "cpu",
     ) -> None:
         self.seed = seed
-        self.draws = torch.full((len(SPLITS), 1, k), -torch.inf, device=device)
-        self.ids = torch.full((len(SPLITS), 1, k), NO_SEQUENCE, device=device)
-        self.lengths = torch.zeros((len(SPLITS), 1, k), dtype=torch.int32, device=device)
+        self.draws = torch.full((len(SPLITS), 1, k), -torch.inf)
+        self.ids = torch.full((len(SPLITS), 1, k), NO_SEQUENCE)
+        self.lengths = torch.zeros((len(SPLITS), 1, k), dtype=torch.int32)
         self.rows: torch.Tensor | None = None
         self.row_shape = (len(SPLITS), 1, k, sequence_length, units)
         if rows_device is not None:
@@ -45,7 +48,7 @@ class RandomExemplars(Reducer):
 
     def update(self, reading: Reading) -> None:
         """Keep the sequences that are drawn."""
-        batch = reading.batch
+        batch = reading.batch.host
         source = insert_top(
             self.draws,
             self.ids,
@@ -57,14 +60,14 @@ class RandomExemplars(Reducer):
 
     def replay(self, reading: Reading) -> None:
         """Fill in the rows of the kept sequences that are in this batch."""
-        same = self.ids[..., None] == reading.batch.sequence_ids
+        same = self.ids[..., None] == reading.batch.host.sequence_ids
         source = torch.where(same.any(-1), same.int().argmax(-1), -1)
         self._copy(source.int(), reading)
 
     def _copy(self, source: torch.Tensor, reading: Reading) -> None:
         places = (source >= 0).nonzero(as_tuple=True)
         rows = source[places].long()
-        self.lengths[places] = reading.batch.lengths[rows].int()
+        self.lengths[places] = reading.batch.host.lengths[rows].int()
         if self.rows is None:
             return
         for split, unit, place, row in zip(*(p.tolist() for p in (*places, rows)), strict=True):

@@ -43,6 +43,7 @@ from neuroscribe.recorder.settings import RecorderSettings
 from neuroscribe.recorder.token_lookup import common_tokens
 from neuroscribe.records import Sequence, Site, UnitId, UnitRecord
 from neuroscribe.subjects import Subject, load_subject
+from neuroscribe.subjects.fused import fused_activations
 
 PREFIX_TOKENS = 2**20
 
@@ -81,7 +82,7 @@ class Shard:
             InputError: it has another form.
         """
         index, _, count = text.partition("/")
-        if not (index.isdigit() and count.isdigit()):
+        if not (index.isdecimal() and count.isdecimal()):
             raise InputError(f"{text!r} is no shard; write I/N, such as 3/16")
         return cls(index=int(index) - 1, count=int(count))
 
@@ -181,6 +182,12 @@ class _Run:
     done: Progress = field(default_factory=Progress)
 
     def recording(self) -> Recording:
+        with ExitStack() as changes:
+            if self.settings.fused_activation:
+                changes.enter_context(fused_activations(self.subject.model))
+            return self._recording()
+
+    def _recording(self) -> Recording:
         stream = self._cut()
         prefix = list(itertools.islice(stream, -(-PREFIX_TOKENS // self.settings.sequence_length)))
         following = next(stream, None)

@@ -42,6 +42,9 @@ class RecorderSettings:
     compiled: bool = False
     """Compile the pass that reads the activations (torch.compile): faster on a CPU, and its sums
     may round differently in their last bits. Needs a C++ compiler."""
+    fused_activation: bool = False
+    """Compute activation functions in one pass where the model needs several (`gelu_new`): faster
+    than recording costs, and activations may round differently in their last bits."""
     batch_size: int = 64
     """Sequences per forward pass."""
     seed: int = 0

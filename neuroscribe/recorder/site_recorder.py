@@ -69,7 +69,13 @@ class SiteRecorder:
             for polarity in self.polarities
             if settings.n_quantile
         }
-        self.random = RandomExemplars(k=settings.n_random, seed=settings.seed, **kept)
+        self.random = RandomExemplars(
+            units=units,
+            k=settings.n_random,
+            sequence_length=settings.sequence_length,
+            seed=settings.seed,
+            rows_device=kept["rows_device"],
+        )
         self.statistics = Statistics(
             units=units,
             polarities=self.polarities,

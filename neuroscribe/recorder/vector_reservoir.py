@@ -1,7 +1,8 @@
 """A reservoir of activation vectors: all units of a site at some tokens, drawn uniformly.
 
 What activation atlases and sparse autoencoders start from, and what cannot be had later without
-running the model again.
+running the model again. Which tokens are drawn depends on ids and positions alone and is decided in
+host memory.
 """
 
 import torch
@@ -22,13 +23,13 @@ class VectorReservoir(Reducer):
     ) -> None:
         self.sequence_length = sequence_length
         self.seed = seed
-        self.draws = torch.full((1, 1, k), -torch.inf, device=device)
-        self.ids = torch.full((1, 1, k), NO_SEQUENCE, device=device)
+        self.draws = torch.full((1, 1, k), -torch.inf)
+        self.ids = torch.full((1, 1, k), NO_SEQUENCE)
         self.vectors = torch.zeros((k, units), device=device)
 
     def update(self, reading: Reading) -> None:
         """Keep the tokens that are drawn."""
-        batch = reading.batch
+        batch = reading.batch.host
         row, position = batch.present.nonzero(as_tuple=True)
         # One number for sequence and position; unlike a sequence's id it may well need 64 bits.
         ids = batch.sequence_ids[row] * self.sequence_length + position
@@ -41,7 +42,9 @@ class VectorReservoir(Reducer):
         )
         places = (source[0, 0] >= 0).nonzero()[:, 0]
         token = source[0, 0, places].long()
-        self.vectors[places] = reading.activations[row[token], position[token]].float()
+        where = (index.to(self.vectors.device) for index in (places, row[token], position[token]))
+        place, of_row, at = where
+        self.vectors[place] = reading.activations[of_row, at].float()
 
     def merge(self, other: State) -> None:
         """The K first drawn of both."""
@@ -53,7 +56,7 @@ class VectorReservoir(Reducer):
         }
         (origin,) = merge_top(both["draws"][0], both["ids"][0], self.ids.shape[2])
         for name, tensor in mine.items():
-            tensor.copy_(both[name].index_select(axis[name], origin))
+            tensor.copy_(both[name].index_select(axis[name], origin.to(tensor.device)))
 
     def state_dict(self) -> State:
         """Draws, ids and vectors."""

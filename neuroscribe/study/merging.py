@@ -134,6 +134,8 @@ def merge_shards(root: Path, shards: Sequence[Path]) -> dict[str, Any]:
     Raises:
         StudyError: a shard is missing, given twice, unfinished, or of another recording.
     """
+    if not shards:
+        raise StudyError("there are no shards to merge; name the directories of all of them")
     with ExitStack() as files:
         return write_merged(root, [open_shard(path, files) for path in shards])
 
@@ -161,7 +163,8 @@ def write_merged(root: Path, parts: Sequence[Part]) -> dict[str, Any]:
             firing = pa.concat_tables(part.bits(site.name) for part in parts)
             write_bits(root, site.name, [firing.sort_by("sequence_id")])
     write_part(root, "sequences", _kept_sequences(parts, torch.cat(kept).unique()))
-    whole = {name: manifest[name] for name in manifest if name not in ("shard", "shards")}
+    of_parts = ("format_version", "shard", "shards")
+    whole = {name: manifest[name] for name in manifest if name not in of_parts}
     write_manifest(root, whole)
     return whole
 

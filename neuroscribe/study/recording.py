@@ -14,7 +14,7 @@ import transformers
 from neuroscribe._version import __version__
 from neuroscribe.datasets.corpus import Corpus
 from neuroscribe.datasets.manifest import write_manifest
-from neuroscribe.datasets.store import write_part
+from neuroscribe.datasets.store import remove_leftovers, write_part
 from neuroscribe.errors import StudyError
 from neuroscribe.recorder.checkpoint import Progress, save_checkpoint
 from neuroscribe.recorder.placement import RowsBudget
@@ -48,7 +48,7 @@ def record_study(
     Returns:
         The manifest.
     """
-    shard = shard or Shard()
+    remove_leftovers(root)
     chosen = subject.sites(sites)
     plan = {
         "subject": subject.provenance() | {"sites": [dataclasses.asdict(s) for s in chosen]},
@@ -84,7 +84,7 @@ def record_study(
             "sequences_sha256": recording.sequences_sha256,
         },
     }
-    if shard.count > 1:
+    if shard is not None:
         _keep_state(checkpoint, recording, fingerprint)
         manifest["shard"] = {"index": shard.index, "count": shard.count}
         write_manifest(root, manifest)
@@ -92,9 +92,15 @@ def record_study(
         for recorder in recording.recorder.sites.values():
             write_site(root, recorder)
         write_manifest(root, manifest)
-        checkpoint.unlink(missing_ok=True)
-    shutil.rmtree(root / BITS_FOLDER, ignore_errors=True)
+    remove_scratch(root, keep_state=shard is not None)
     return manifest
+
+
+def remove_scratch(root: Path, *, keep_state: bool) -> None:
+    """Delete what only a recording under way needs."""
+    shutil.rmtree(root / BITS_FOLDER, ignore_errors=True)
+    if not keep_state:
+        (root / CHECKPOINT).unlink(missing_ok=True)
 
 
 def write_site(root: Path, recorder: SiteRecorder) -> None:
@@ -141,9 +147,9 @@ def require_same(
     recorded = [site["name"] for site in manifest["subject"]["sites"]]
     if recorded != list(sites):
         differing.append(f"sites are {', '.join(recorded)}, asked for {', '.join(sites)}")
-    there, asked = Shard(**manifest.get("shard", {})), shard or Shard()
-    if there != asked:
-        differing.append(f"shard is {there}, asked for {asked}")
+    there = Shard(**manifest["shard"]) if "shard" in manifest else None
+    if there != shard:
+        differing.append(f"shard is {there or 'all'}, asked for {shard or 'all'}")
     if differing:
         raise StudyError(
             f"{root} was recorded with other settings ({'; '.join(differing)}); "

@@ -170,7 +170,11 @@ class Study:
         from neuroscribe.recorder.placement import RowsBudget  # noqa: PLC0415
         from neuroscribe.recorder.run import Shard  # noqa: PLC0415
         from neuroscribe.recorder.settings import RecorderSettings  # noqa: PLC0415
-        from neuroscribe.study.recording import record_study, require_same  # noqa: PLC0415
+        from neuroscribe.study.recording import (  # noqa: PLC0415
+            record_study,
+            remove_scratch,
+            require_same,
+        )
         from neuroscribe.subjects import load_subject  # noqa: PLC0415
 
         if self._plan is None:
@@ -189,6 +193,8 @@ class Study:
         if self._manifest is not None:
             names = [site.name for site in subject.sites(sites)]
             require_same(self.path, self._manifest, settings=wanted, sites=names, shard=part)
+            # A kill may have come between the last table and the cleaning up.
+            remove_scratch(self.path, keep_state=part is not None)
             return
         self._require_free()
         if processes > 1 or engine != "local":

@@ -1,6 +1,10 @@
 """Parts are written whole or not at all, and read back as they were."""
 
 import errno
+import os
+import platform
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -98,11 +102,19 @@ def test_a_damaged_part_is_named(tmp_path):
 
 def test_leftovers_of_a_killed_writer_are_no_rows_and_can_be_removed(tmp_path):
     store.write_part(tmp_path, "explanations", explanations_table([explanation(1)]))
-    leftover = tmp_path / "explanations" / ".tmp-part-x.parquet-1"
-    leftover.write_bytes(b"half")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    processes = {"dead": gone.pid, "writing": os.getppid()}
+    paths = {
+        name: tmp_path / "explanations" / f".tmp-part-x.parquet@{platform.node()}@{process}"
+        for name, process in processes.items()
+    }
+    paths["elsewhere"] = tmp_path / "explanations" / ".tmp-part-x.parquet@another-host@1"
+    for path in paths.values():
+        path.write_bytes(b"half")
     assert store.load(tmp_path, "explanations").num_rows == 1
     store.remove_leftovers(tmp_path)
-    assert not leftover.exists()
+    assert [name for name, path in paths.items() if path.exists()] == ["writing", "elsewhere"]
 
 
 def test_a_repaired_explanation_supersedes_the_failure_whatever_was_written_first(tmp_path):

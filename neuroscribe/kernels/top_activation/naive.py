@@ -89,6 +89,8 @@ def _candidates(
     groups: Int64[Tensor, " batch"],
 ) -> _Candidates | None:
     """The new sequences that beat the worst kept one of their unit."""
+    if len(new_ids) == 0:
+        return None
     floor = values.amin(2)
     enters = new_values > floor[groups]
     latest = ids.where(ids != NO_SEQUENCE, -1).amax()
@@ -128,7 +130,8 @@ def copy_rows(
     """Copy the activations of the sequences that were just inserted to their places.
 
     Args:
-        rows: float32, at least as long as a sequence; positions beyond one become 0. Changed.
+        rows: float32, at least as long as a sequence; positions beyond one become 0. Changed. They
+            may be on another device.
         source: from `insert_top`.
         activations: any floating type.
         lengths: tokens of each sequence.
@@ -137,11 +140,12 @@ def copy_rows(
     group, unit, place = (source >= 0).nonzero(as_tuple=True)
     row = source[group, unit, place].long()
     width = activations.shape[1]
-    copied = activations.transpose(1, 2)[row, unit].float()
+    copied = activations.transpose(1, 2)[row, unit].float() * sign
     beyond = torch.arange(width, device=row.device) >= lengths[row, None]
     if bool(beyond.any()):
         copied = copied.masked_fill(beyond, 0.0)
-    rows[group, unit, place, :width] = copied if sign > 0 else -copied
+    group, unit, place = (index.to(rows.device) for index in (group, unit, place))
+    rows[group, unit, place, :width] = copied.to(rows.device)
     rows[group, unit, place, width:] = 0.0
 
 

@@ -55,24 +55,32 @@ def record_over_ray(
             actor.options(num_cpus=1, num_gpus=1 if on_gpu else 0).remote()
             for _ in range(processes)
         ]
-        pending = [
-            recorder.record.remote(dict(plan), dict(arguments), index, processes)
+        # An actor holds its CPU until it is forgotten, and others may wait for that CPU.
+        busy = {
+            recorder.record.remote(dict(plan), dict(arguments), index, processes): recorder
             for index, recorder in enumerate(recorders)
-        ]
-        while len(pending) > 1:
-            pair, _ = ray.wait(pending, num_returns=2)
-            pending = [reference for reference in pending if reference not in pair]
-            pending.append(merge.remote(*pair))
-        return write_merged(root, [ray.get(pending[0])])
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, InputError):
-            raise error.cause from error
+        }
+        del recorders
+        pending, ready = list(busy), []
+        while pending:
+            (done,), pending = ray.wait(pending)
+            busy.pop(done, None)
+            ready.append(done)
+            if len(ready) == 2:
+                pending.append(merge.remote(*ready))
+                ready = []
+        return write_merged(root, [ray.get(ready[0])])
+    except (ray.exceptions.RayTaskError, ray.exceptions.RayActorError) as error:
+        # What an actor raises comes as the cause of the merge that waited for it.
+        cause = getattr(error, "cause", error)
+        if isinstance(cause, InputError):
+            raise cause from error
+        if isinstance(cause, ray.exceptions.RayActorError):
+            raise StudyError(
+                f"an actor that recorded into {root} was lost {_RESTARTS + 1} times; "
+                f"look into Ray's logs for the reason: {cause}"
+            ) from error
         raise
-    except ray.exceptions.RayActorError as error:
-        raise StudyError(
-            f"an actor that recorded into {root} was lost {_RESTARTS + 1} times; "
-            f"look into Ray's logs for the reason: {error}"
-        ) from error
     finally:
         if started:
             ray.shutdown()
