@@ -1,8 +1,14 @@
 """Fixtures that several folders of tests share."""
 
+import os
+
 import pytest
+import torch
 
 from neuroscribe.records import Sequence, Split, TokenLookup, UnitStatistics
+
+# Triton's interpreter has to be asked for before anything imports triton, and libraries do.
+os.environ.setdefault("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
 """Kernels run on a GPU if there is one, else in Triton's interpreter.
 
-The interpreter has to be asked for before triton is imported, and nothing but the tests of this
-folder imports it, so it is asked for here. Memory that nobody wrote holds NaN or a huge integer, so
-that an output which a kernel leaves out shows.
+Memory that nobody wrote holds NaN or a huge integer, so that an output which a kernel leaves out
+shows.
 """
 
-import os
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-
-os.environ.setdefault("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")
 
 
 @pytest.fixture(scope="module")
