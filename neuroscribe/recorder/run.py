@@ -14,7 +14,7 @@ import itertools
 import math
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence as Seq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Seq
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -44,6 +44,10 @@ from neuroscribe.recorder.token_lookup import common_tokens
 from neuroscribe.records import Sequence, Site, UnitId, UnitRecord
 from neuroscribe.subjects import Subject, load_subject
 from neuroscribe.subjects.fused import fused_activations
+from neuroscribe.subjects.subject import OnActivations
+
+UnitSource = Callable[[Tensor], Tensor]
+"""From a site's value `[batch, sequence, width]` to its units `[batch, sequence, units]`."""
 
 PREFIX_TOKENS = 2**20
 
@@ -136,6 +140,7 @@ def record(
     checkpoints: Checkpoints | None = None,
     shard: Shard | None = None,
     rows_budget: RowsBudget | None = None,
+    unit_sources: Mapping[str, UnitSource] | None = None,
 ) -> Recording:
     """Record every unit of the chosen sites in one pass over the corpus.
 
@@ -147,6 +152,9 @@ def record(
         checkpoints: save the state now and then, and go on from a saved one.
         shard: record this part only; all if None.
         rows_budget: memory for the rows of exemplars; half of what is free if None.
+        unit_sources: by site, what makes units of its value: any callable from
+            `[batch, sequence, width]` to `[batch, sequence, units]`, such as an encoder. It must
+            be the same whenever a recording goes on or a shard is added.
 
     Raises:
         SubjectError: no such model or site, or sequences longer than the model reads.
@@ -157,15 +165,36 @@ def record(
     subject = load_subject(subject) if isinstance(subject, str) else subject
     corpus = open_corpus(corpus) if isinstance(corpus, str) else corpus
     subject.require_length(settings.sequence_length)
+    places = subject.sites(sites)
+    unit_sources = unit_sources or {}
+    if unknown := sorted(unit_sources.keys() - {place.name for place in places}):
+        raise SubjectError(f"a unit source was given for {unknown[0]}, which is not recorded")
     return _Run(
         subject=subject,
         corpus=corpus,
-        sites=subject.sites(sites),
+        places=places,
+        sites=[_recorded(subject, place, unit_sources) for place in places],
+        unit_sources=unit_sources,
         settings=settings,
         checkpoints=checkpoints,
         shard=shard or Shard(),
         rows_budget=rows_budget or RowsBudget(),
     ).recording()
+
+
+def _recorded(subject: Subject, place: Site, sources: Mapping[str, UnitSource]) -> Site:
+    """The site with as many units as its unit source makes of its value."""
+    if place.name not in sources:
+        return place
+    token = torch.zeros((1, 1, place.width), device=subject.device, dtype=subject.dtype)
+    with torch.inference_mode():
+        units = sources[place.name](token)
+    if units.dim() != 3 or units.shape[:2] != (1, 1):
+        raise SubjectError(
+            f"the unit source of {place.name} makes {list(units.shape)} of {list(token.shape)}; "
+            "it must keep batch and sequence, and return [batch, sequence, units]"
+        )
+    return replace(place, width=units.shape[2])
 
 
 @dataclass(kw_only=True)
@@ -174,7 +203,11 @@ class _Run:
 
     subject: Subject
     corpus: Corpus
+    places: list[Site]
+    """Where the subject is read."""
     sites: list[Site]
+    """The same with the units that are recorded there."""
+    unit_sources: Mapping[str, UnitSource]
     settings: RecorderSettings
     checkpoints: Checkpoints | None
     shard: Shard
@@ -265,7 +298,7 @@ class _Run:
                 peaks[site.name].append(sequence_peaks(values, batch.lengths))
                 troughs[site.name].append(-sequence_peaks(values, batch.lengths, -1))
 
-            self.subject.capture(batch.token_ids, batch.lengths, self.sites, measure)
+            self._capture(batch, measure)
         return {
             site.name: calibrate(
                 torch.cat(peaks[site.name]),
@@ -274,6 +307,17 @@ class _Run:
             )
             for site in self.sites
         }
+
+    def _capture(self, batch: Batch, receive: OnActivations) -> None:
+        """Run one batch and hand over what each site carries, as units."""
+        recorded = {site.name: site for site in self.sites}
+
+        def hand_over(place: Site, values: Tensor) -> None:
+            if place.name in self.unit_sources:
+                values = self.unit_sources[place.name](values)
+            receive(recorded[place.name], values)
+
+        self.subject.capture(batch.token_ids, batch.lengths, self.places, hand_over)
 
     def _resume(self, recorder: Recorder) -> None:
         """Go on from the checkpoint, if there is one."""
@@ -359,7 +403,7 @@ class _Run:
         def reduce(site: Site, activations: Tensor) -> None:
             recorder.update(site, batch, activations)
 
-        self.subject.capture(batch.token_ids, batch.lengths, self.sites, reduce)
+        self._capture(batch, reduce)
         recorder.finish_batch(batch)
         for name, spool in spools.items():
             spool.append(recorder.sites[name].bits.take())
@@ -391,7 +435,7 @@ class _Run:
                     def reduce(site: Site, values: Tensor, batch: Batch = batch) -> None:
                         recorder.replay(site, batch, values)
 
-                    self.subject.capture(batch.token_ids, batch.lengths, self.sites, reduce)
+                    self._capture(batch, reduce)
                     bar.advance(sum(map(len, sequences)))
 
 
