@@ -11,17 +11,16 @@ import logging
 from types import ModuleType
 
 import torch
-from torch import Tensor
 
 _LOGGER = logging.getLogger("neuroscribe")
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
-def triton_twin(package: str, values: Tensor) -> ModuleType | None:
-    """The module `PACKAGE.triton` if it can work on `values`; None for the PyTorch twin."""
-    if values.device.type != "cuda":
+def triton_twin(package: str, device: torch.device, dtype: torch.dtype) -> ModuleType | None:
+    """The module `PACKAGE.triton` if it can work on such tensors; None for the PyTorch twin."""
+    if device.type != "cuda":
         return None
-    reason = _obstacle(values.dtype)
+    reason = _obstacle(dtype)
     if reason is None:
         return importlib.import_module(f"{package}.triton")
     _say_once(reason)

@@ -11,7 +11,7 @@ __all__ = ["POWERS", "Summary", "sequence_peaks", "sequence_summary", "sum_quant
 
 def sequence_peaks(activations: Tensor, lengths: Tensor, sign: int = 1) -> Tensor:
     """`naive.sequence_peaks`, by the kernel where there is one."""
-    twin = triton_twin(__name__, activations) or naive
+    twin = triton_twin(__name__, activations.device, activations.dtype) or naive
     peaks: Tensor = twin.sequence_peaks(activations, lengths, sign)
     return peaks
 
@@ -25,6 +25,8 @@ def sequence_summary(
     compiled: bool = False,
 ) -> Summary:
     """`naive.sequence_summary`, by the kernel where there is one, or compiled."""
-    twin = triton_twin(__name__, activations) or (inductor if compiled else naive)
+    twin = triton_twin(__name__, activations.device, activations.dtype) or (
+        inductor if compiled else naive
+    )
     summary: Summary = twin.sequence_summary(activations, lengths, quanta, both_signs=both_signs)
     return summary

@@ -16,7 +16,7 @@ def insert_top(
     """`naive.insert_top`, by the kernel where there is one."""
     if values.shape[2] == 0:
         return torch.empty_like(ids, dtype=torch.int32)
-    twin = triton_twin(__name__, new_values) or naive
+    twin = triton_twin(__name__, new_values.device, new_values.dtype) or naive
     source: Tensor = twin.insert_top(values, ids, new_values, new_ids, groups)
     return source
 
@@ -25,5 +25,6 @@ def copy_rows(
     rows: Tensor, source: Tensor, activations: Tensor, lengths: Tensor, sign: int = 1
 ) -> None:
     """`naive.copy_rows`, by the kernel where there is one."""
-    twin = triton_twin(__name__, activations) if rows.device == activations.device else None
+    device = activations.device
+    twin = triton_twin(__name__, device, activations.dtype) if rows.device == device else None
     (twin or naive).copy_rows(rows, source, activations, lengths, sign)
