@@ -66,10 +66,13 @@ class Reading:
             return sequence_peaks(self.activations, self.batch.lengths, polarity)
         return self.summary.peaks if polarity > 0 else -self.summary.troughs
 
-    def tokens(self, rows: Tensor, positions: Tensor) -> Float[Tensor, "tokens units"]:
-        """A float32 copy of the activations at some places; NaN and infinity as 0."""
-        host_knows = self._quanta is not None and self.activations.device.type == "cpu"
+    def tokens(
+        self, rows: Tensor, positions: Tensor, *, replace_non_finite: bool = True
+    ) -> Float[Tensor, "tokens units"]:
+        """A float32 copy of the activations at some places; NaN and infinity as 0 if replaced."""
         values = self.activations[rows, positions].float()
-        if host_knows and not bool(self.summary.not_finite.any()):
+        host_knows = self._quanta is not None and self.activations.device.type == "cpu"
+        all_finite = host_knows and not bool(self.summary.not_finite.any())
+        if all_finite or not replace_non_finite:
             return values
         return torch.nan_to_num_(values, 0.0, 0.0, 0.0)

@@ -83,15 +83,18 @@ class Statistics(Reducer):
             peaks = reading.peaks(polarity)
             # A sequence without any number has no peak.
             add_to_histogram(counts, peaks.masked_fill(peaks == -torch.inf, torch.nan), PEAK_BINS)
-        for row, length in self._counted(reading):
-            add_to_histogram(self.token_counts, reading.activations[row, :length], TOKEN_BINS)
+        tokens = reading.tokens(*self._counted(reading), replace_non_finite=False)
+        add_to_histogram(self.token_counts, tokens, TOKEN_BINS)
 
-    def _counted(self, reading: Reading) -> list[tuple[int, int]]:
-        """Rows and lengths of the sequences whose tokens the histogram counts."""
+    def _counted(self, reading: Reading) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows and positions of the tokens that the histogram counts."""
         host = reading.batch.host
         draws = draw(host.sequence_ids, seed=self.seed, stream=_STREAM)
-        rows = (draws < 1 / self.histogram_every).nonzero()[:, 0]
-        return list(zip(rows.tolist(), host.lengths[rows].tolist(), strict=True))
+        row, position = (host.present & (draws < 1 / self.histogram_every)[:, None]).nonzero(
+            as_tuple=True
+        )
+        device = reading.activations.device
+        return row.to(device, non_blocking=True), position.to(device, non_blocking=True)
 
     def merge(self, other: State) -> None:
         """Add the other's sums and counts."""
