@@ -325,14 +325,20 @@ def main() -> None:
             arguments.device,
             dtype,
         )
+        store(result, arguments.device)
     result["memory of one recorded site"] = memory(arguments.sequences, arguments.device)
     result["bandwidth"] = bandwidth(arguments.device, dtype)
     result["peak memory"] = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB"
     if on_gpu:
         result["peak GPU memory"] = f"{torch.cuda.max_memory_allocated() // 2**20:,} MB"
+    store(result, arguments.device)
     print(json.dumps(result, indent=2))
+
+
+def store(result: dict[str, Any], device: str) -> None:
+    """Write what has been measured so far."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"recorder-{arguments.device.split(':')[0]}.json"
+    path = RESULTS / f"recorder-{torch.device(device).type}.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
