@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from neuroscribe.kernels.top_activation import NO_SEQUENCE, copy_rows, insert_top, merge_top
+from neuroscribe.recorder.batch import Batch
 from neuroscribe.recorder.reading import Reading
 from neuroscribe.recorder.reducer import State, side_by_side
 from neuroscribe.records import SPLITS, Polarity
@@ -27,6 +28,7 @@ class KeptSequences:
         k: int,
         sequence_length: int,
         groups: int = len(SPLITS),
+        row_width: tuple[int, ...] = (),
         polarity: Polarity = 1,
         device: str = "cpu",
         rows_device: str | None = "cpu",
@@ -38,13 +40,14 @@ class KeptSequences:
             k: sequences kept per group and unit.
             sequence_length: positions of a row.
             groups: splits, or whatever else sequences are kept apart by.
+            row_width: numbers at each position of a row; one, without an axis, unless given.
             polarity: -1 keeps rows of negated activations.
             device: where the activations come from.
             rows_device: where rows are kept; None leaves them to a replay.
         """
         shape = (groups, units, k)
         self.polarity = polarity
-        self.row_shape = (*shape, sequence_length)
+        self.row_shape = (*shape, sequence_length, *row_width)
         self.values = torch.full(shape, -torch.inf, device=device)
         self.ids = torch.full(shape, NO_SEQUENCE, device=device)
         self.lengths = torch.zeros(shape, dtype=torch.int32, device=device)
@@ -74,7 +77,7 @@ class KeptSequences:
             groups: where each of them belongs.
             reading: the batch.
         """
-        ids = reading.batch.sequence_ids
+        ids = self._batch(reading).sequence_ids
         source = insert_top(
             self.values, self.ids, values, ids.repeat(len(values) // len(ids)), groups
         )
@@ -83,7 +86,7 @@ class KeptSequences:
     def replay(self, reading: Reading) -> None:
         """Fill in the rows of the kept sequences that are in this batch."""
         ascending, order = self._by_id()
-        ids = reading.batch.sequence_ids
+        ids = self._batch(reading).sequence_ids
         first = torch.searchsorted(ascending, ids)
         count = torch.searchsorted(ascending, ids, right=True) - first
         rows = torch.arange(len(ids), device=ids.device).repeat_interleave(count)
@@ -94,6 +97,10 @@ class KeptSequences:
         source = torch.full_like(self.ids, -1, dtype=torch.int32)
         source.view(-1)[places] = rows.int()
         self._copy(source, reading)
+
+    def _batch(self, reading: Reading) -> Batch:
+        """The batch where the ids are kept: with the activations, or in host memory."""
+        return reading.batch.host if self.ids.device.type == "cpu" else reading.batch
 
     def _by_id(self) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"]]:
         ordered = self.ids.view(-1).sort()
@@ -118,8 +125,7 @@ class KeptSequences:
         )
         for name, tensor in mine.items():
             index = origin.to(tensor.device)
-            if tensor.ndim == 4:
-                index = index[..., None].expand(tensor.shape)
+            index = index.view(*index.shape, *[1] * (tensor.ndim - 3)).expand(tensor.shape)
             tensor.copy_(both[name].gather(2, index))
 
     def state_dict(self) -> State:

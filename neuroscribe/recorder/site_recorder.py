@@ -191,7 +191,7 @@ class SiteRecorder:
         """Where the activations come from."""
         return self._calibration.scale.device
 
-    def _with_rows(self) -> Iterator[KeptSequences | RandomExemplars]:
+    def _with_rows(self) -> Iterator[KeptSequences]:
         yield from self.top.values()
         yield from self.quantile.values()
         yield self.random

@@ -185,7 +185,7 @@ def _random_of(recorder: SiteRecorder, polarity: Polarity) -> Iterator[pa.Table]
         raise ValueError("the rows of the exemplars were left out and never replayed")
     units = recorder.site.width
     for split, name in enumerate(SPLITS):
-        _, order = _ranked(random.draws[split], random.ids[split])
+        _, order = _ranked(random.values[split], random.ids[split])
         by_unit = random.rows[split, 0].cpu()[order].permute(2, 0, 1) * polarity
         yield _exemplar_rows(
             recorder.site.name,
