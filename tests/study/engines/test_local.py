@@ -10,35 +10,7 @@ from neuroscribe.errors import CorpusError, RegistryError, StudyError
 from neuroscribe.study import Study
 from neuroscribe.study.engines import local
 
-SETTINGS = {
-    "sequence_length": 16,
-    "top_k": 4,
-    "n_random": 4,
-    "n_quantile": 1,
-    "batch_size": 8,
-    "keep_bits": True,
-    "keep_vectors": 5,
-}
 TABLES = ["bits", "exemplars", "sequences", "units", "vectors"]
-
-
-@pytest.fixture(scope="module")
-def plan(decoder, corpus) -> dict[str, str | None]:
-    return {
-        "subject": str(decoder),
-        "corpus": corpus,
-        "device": "cpu",
-        "dtype": None,
-        "revision": None,
-    }
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, plan) -> Study:
-    """The study as one process makes it."""
-    study = Study.create(tmp_path_factory.mktemp("whole") / "study", **plan)
-    study.record(**SETTINGS)
-    return study
 
 
 def parts(study: Study) -> set[str]:
@@ -54,9 +26,11 @@ class Fatal:
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_study_of_one_and_leave_nothing_beside_it(tmp_path, plan, whole):
+def test_two_processes_make_the_study_of_one_and_leave_nothing_beside_it(
+    tmp_path, plan, whole, settings
+):
     study = Study.create(tmp_path / "study", **plan)
-    study.record(processes=2, **SETTINGS)
+    study.record(processes=2, **settings)
     assert parts(study) == parts(whole)
     assert read_manifest(study.path) == read_manifest(whole.path)
     assert {entry.name for entry in study.path.iterdir()} == {"manifest.json", *TABLES}
@@ -65,7 +39,7 @@ def test_two_processes_make_the_study_of_one_and_leave_nothing_beside_it(tmp_pat
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_before_the_merge_goes_on_from_its_shards(
-    tmp_path, plan, whole, monkeypatch
+    tmp_path, plan, whole, monkeypatch, settings
 ):
     saved = []
 
@@ -80,10 +54,10 @@ def test_a_run_that_was_stopped_before_the_merge_goes_on_from_its_shards(
     monkeypatch.setattr(local, "merge_shards", stop_or_merge)
     study = Study.create(tmp_path / "study", **plan)
     with pytest.raises(KeyboardInterrupt):
-        study.record(processes=2, **SETTINGS)
+        study.record(processes=2, **settings)
     with pytest.raises(StudyError, match="is not a study"):
         Study.open(tmp_path / "study")
-    study.record(processes=2, **SETTINGS)
+    study.record(processes=2, **settings)
     assert saved[0] == saved[1]
     assert parts(study) == parts(whole)
 
@@ -98,19 +72,19 @@ def test_what_a_process_raises_is_raised_here_with_its_class_and_its_sentence(tm
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_is_told_with_what_to_do(tmp_path, plan):
+def test_a_process_that_is_killed_is_told_with_what_to_do(tmp_path, plan, settings):
     with pytest.raises(StudyError, match=r"was killed .*run the same command again to go on"):
-        local.PLUGIN(tmp_path / "study", plan | {"subject": Fatal()}, SETTINGS, processes=2)
+        local.PLUGIN(tmp_path / "study", plan | {"subject": Fatal()}, settings, processes=2)
 
 
-def test_an_engine_that_is_not_there_is_refused_with_those_there_are(tmp_path, plan):
+def test_an_engine_that_is_not_there_is_refused_with_those_there_are(tmp_path, plan, settings):
     study = Study.create(tmp_path / "study", **plan)
     with pytest.raises(RegistryError, match=r"no engine is called 'slurm'; .*local, ray"):
-        study.record(processes=2, engine="slurm", **SETTINGS)
+        study.record(processes=2, engine="slurm", **settings)
     assert not (tmp_path / "study").exists()
 
 
-def test_a_finished_study_is_not_recorded_again_in_parts(plan, whole):
+def test_a_finished_study_is_not_recorded_again_in_parts(plan, whole, settings):
     before = (whole.path / "manifest.json").stat().st_mtime_ns
-    Study.create(whole.path, **plan).record(processes=2, **SETTINGS)
+    Study.create(whole.path, **plan).record(processes=2, **settings)
     assert (whole.path / "manifest.json").stat().st_mtime_ns == before

@@ -14,16 +14,6 @@ from neuroscribe.study.engines import ray as engine
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = {
-    "sequence_length": 16,
-    "top_k": 4,
-    "n_random": 4,
-    "n_quantile": 1,
-    "batch_size": 8,
-    "keep_bits": True,
-    "keep_vectors": 5,
-}
-
 
 @pytest.fixture(scope="module")
 def cluster():
@@ -34,25 +24,6 @@ def cluster():
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         yield
         ray.shutdown()
-
-
-@pytest.fixture(scope="module")
-def plan(decoder, corpus) -> dict[str, str | None]:
-    return {
-        "subject": str(decoder),
-        "corpus": corpus,
-        "device": "cpu",
-        "dtype": None,
-        "revision": None,
-    }
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, plan) -> Study:
-    """The study as one process makes it."""
-    study = Study.create(tmp_path_factory.mktemp("whole") / "study", **plan)
-    study.record(**SETTINGS)
-    return study
 
 
 def parts(study: Study) -> set[str]:
@@ -81,32 +52,32 @@ def lose(monkeypatch, tmp_path: Path, *, shard: int, times: int) -> None:
     monkeypatch.setattr(engine, "ShardRecorder", Mortal)
 
 
-def test_one_actor_makes_the_study_of_one_process(tmp_path, plan, whole, cluster):
+def test_one_actor_makes_the_study_of_one_process(tmp_path, plan, whole, cluster, settings):
     study = Study.create(tmp_path / "study", **plan)
-    study.record(engine="ray", processes=1, **SETTINGS)
+    study.record(engine="ray", processes=1, **settings)
     assert_same(study, whole)
     # The cluster was the caller's, so it is left running.
     assert ray.is_initialized()
 
 
 def test_more_actors_than_cpus_of_which_one_is_lost_make_the_study_of_one_process(
-    tmp_path, plan, whole, cluster, monkeypatch
+    tmp_path, plan, whole, cluster, monkeypatch, settings
 ):
     lose(monkeypatch, tmp_path, shard=1, times=1)
     study = Study.create(tmp_path / "study", **plan)
-    study.record(engine="ray", processes=3, **SETTINGS)
+    study.record(engine="ray", processes=3, **settings)
     assert [path.name for path in tmp_path.glob("death-*")] == ["death-1"]
     assert_same(study, whole)
 
 
 def test_an_actor_that_is_lost_for_good_is_told_with_where_to_look(
-    tmp_path, plan, cluster, monkeypatch
+    tmp_path, plan, cluster, monkeypatch, settings
 ):
     monkeypatch.setattr(engine, "_RESTARTS", 1)
     lose(monkeypatch, tmp_path, shard=0, times=9)
     study = Study.create(tmp_path / "study", **plan)
     with pytest.raises(StudyError, match="was lost 2 times; look into Ray's logs"):
-        study.record(engine="ray", processes=2, **SETTINGS)
+        study.record(engine="ray", processes=2, **settings)
     assert {path.name for path in tmp_path.glob("death-*")} == {"death-1", "death-2"}
     assert not (tmp_path / "study").exists()
 
