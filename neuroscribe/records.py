@@ -30,6 +30,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Status = Literal["ok", "refused", "unparsed", "failed", "skipped"]
 """Outcome of an LLM call; only `ok` carries a value (METHODS section 6)."""
 
+Form = Literal["phrase", "label", "sentence"]
+"""Of an explanation: one phrase, a label of a few words, or a whole sentence."""
+
+FORMS: tuple[Form, ...] = get_args(Form)
+
 Polarity = Literal[1, -1]
 
 _UNIT = re.compile(r"^(?P<site>.+)/(?P<index>\d+)(?P<minus>-?)$")
@@ -245,11 +250,22 @@ class Explanation:
     llm: str
     prompt_sha256: str
     created_at: datetime
+    exemplars: str = "top"
+    """Name of the selection that chose the exemplars; `none` where none were shown."""
+    form: Form = "phrase"
+    """What kind of text was asked for."""
+    inputs: tuple[str, ...] = ()
+    """What the explainer saw of the unit, such as `exemplars`, `token_lookup`, `weights`."""
     reason: str | None = None
     """What went wrong, with the answer as it came, where `status` is not `ok`."""
     candidate: int = 0
+    """0 for the first answer; revisions count on."""
     parent_id: str | None = None
+    """The explanation that this one revises."""
     selected: bool = True
+    """Whether it is the one of its candidates that did best on `valid`."""
+    selection_score: float | None = None
+    """That score, on `valid`; None where there was nothing to choose from, or no score."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
@@ -264,8 +280,25 @@ class Explanation:
     @property
     def explanation_id(self) -> str:
         """Hash of what was said of which unit, by whom, in answer to what."""
-        parts = (str(self.unit), self.explainer, self.llm, self.prompt_sha256, str(self.candidate))
-        return content_hash(*parts, self.status, self.text or "")
+        parts = (str(self.unit), self.explainer, self.exemplars, self.form, self.llm)
+        asked = (self.prompt_sha256, str(self.candidate))
+        return content_hash(*parts, *asked, self.status, self.text or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What a student learnt of a unit from exemplars that a teacher chose one by one."""
+
+    unit: UnitId
+    student: str
+    sequence_ids: tuple[int, ...]
+    """In order of choice; of the `train` split."""
+    curve: tuple[float, ...]
+    """The student's quality on `calibration` after 0, 1, ... of them."""
+    complexity: int | None
+    """Exemplars that it took to reach 90% of the final quality."""
+    reason: str | None = None
+    """Why there is no complexity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +337,35 @@ class Simulation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a judge makes of one text: does it fit the explanation?"""
+
+    explanation_id: str
+    scorer: str
+    report_set: str
+    item: int
+    """Place of the text among those of the scorer, before they are shuffled."""
+    kind: str
+    """Why the text was taken: a kind of exemplar, or `hard`, `near_miss`, `generated`."""
+    truth: bool | None
+    """Whether the unit fires on it (or where the marks say); None where it could not be run."""
+    llm: str
+    """Who judged: the spec of an LLM, or of a sentence encoder."""
+    status: Status
+    sequence_id: int | None = None
+    """None for a text that is no sequence of the corpus."""
+    text: str | None = None
+    """The text, where it is no sequence of the corpus."""
+    marked: tuple[int, ...] = ()
+    """Positions of the tokens that were marked in it."""
+    verdict: bool | None = None
+    """What the judge says; None unless `status` is `ok`."""
+    probability: float | None = None
+    """The judge's probability (or another number that ranks) that it fits; None without one."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """How well one explanation does by one metric on one report set (METHODS section 5)."""
 
@@ -323,6 +385,7 @@ class Score:
     coverage: float
     """Share of items that have a prediction."""
     simulator: str | None = None
+    """Name of the simulator, for the scorers that simulate."""
     llm: str | None = None
     baseline_random_explanation: float | None = None
     baseline_token_lookup: float | None = None

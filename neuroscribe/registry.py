@@ -13,10 +13,22 @@ from typing import Any, Literal
 
 from neuroscribe.errors import RegistryError
 
-Kind = Literal["explainer", "simulator", "scorer", "source", "corpus", "client", "engine"]
+Kind = Literal[
+    "explainer",
+    "selection",
+    "negatives",
+    "simulator",
+    "scorer",
+    "source",
+    "corpus",
+    "client",
+    "engine",
+]
 
 PACKAGES: dict[Kind, str] = {
     "explainer": "neuroscribe.explainer",
+    "selection": "neuroscribe.selection",
+    "negatives": "neuroscribe.selection.negatives",
     "simulator": "neuroscribe.simulator",
     "scorer": "neuroscribe.scoring",
     "source": "neuroscribe.subjects.sources",

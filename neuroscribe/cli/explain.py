@@ -16,8 +16,37 @@ def command(
     llm: options.Llm,
     units: options.Units = None,
     explainer: Annotated[
-        str, typer.Option(help="How exemplars are shown to the LLM.")
+        str,
+        typer.Option(
+            help="What of a unit the LLM is shown: `token_activation_pairs`, `highlighted_text`, "
+            "`token_lookup`, `token_weights`, `logit_evidence`, `contrastive`."
+        ),
     ] = "token_activation_pairs",
+    exemplars: Annotated[
+        str,
+        typer.Option(
+            help="Which exemplars it is shown: `top`, `quantile`, `random`, `mix`, `teach`."
+        ),
+    ] = "top",
+    form: Annotated[
+        str, typer.Option(help="What is asked for: a `phrase`, a `label`, a `sentence`.")
+    ] = "phrase",
+    candidates: Annotated[
+        int,
+        typer.Option(help="Explanations asked for; the one that simulates best on `valid` wins."),
+    ] = 1,
+    revise: Annotated[
+        int,
+        typer.Option(
+            help="Rounds in which the LLM writes sentences that fit, the subject is run on them, "
+            "and the explanation is mended."
+        ),
+    ] = 0,
+    simulator: Annotated[
+        str, typer.Option(help="What rates candidates and revisions; `auto` for the best.")
+    ] = "auto",
+    embedder: options.Embedder = "minilm",
+    device: options.Device = "auto",
     max_cost: options.MaxCost = None,
     max_requests: options.MaxRequests = None,
     prices: options.Prices = None,
@@ -31,8 +60,8 @@ def command(
 ) -> int:
     """Ask an LLM what each unit fires on.
 
-    Units that already have an explanation by the same explainer and LLM are left alone; failed ones
-    are tried again. Every answer is journalled, so nothing is paid twice.
+    Units that already have an explanation by the same explainer, exemplars, form and LLM are left
+    alone; failed ones are tried again. Every answer is journalled, so nothing is paid twice.
     """
     from neuroscribe.llm.settings import ClientSettings
     from neuroscribe.study import LLMOptions, Study
@@ -41,6 +70,13 @@ def command(
         llm=llm,
         units=units,
         explainer=explainer,
+        exemplars=exemplars,
+        form=options.form(form),
+        candidates=candidates,
+        revisions=revise,
+        simulator=simulator,
+        embedder=embedder,
+        device=device,
         dry_run=dry_run,
         options=LLMOptions(
             max_cost_usd=max_cost,

@@ -1,15 +1,21 @@
 """Options that several commands share, so that they are named and explained once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from neuroscribe.errors import InputError
+
+if TYPE_CHECKING:
+    from neuroscribe.records import Form
 
 Directory = Annotated[Path, typer.Argument(help="The study's directory.", show_default=False)]
 Llm = Annotated[
     str,
     typer.Option(
-        help="LLM: `openai:MODEL`, `openai:MODEL@BASE_URL`, `mock` or `mock:SEED`. "
+        help="LLM: `openai:MODEL`, `openai:MODEL@BASE_URL`, `local:PATH_OR_NAME`, `mock` or "
+        "`mock:SEED`. "
         "Keys come from the environment (OPENAI_API_KEY)."
     ),
 ]
@@ -20,6 +26,13 @@ Units = Annotated[
         "several joined by `;`.",
         show_default="all",
     ),
+]
+Embedder = Annotated[
+    str,
+    typer.Option(help="Sentence encoder, where one is needed: `minilm`, or a name or path."),
+]
+Device = Annotated[
+    str, typer.Option(help="Where the subject and the encoder run, where they are needed.")
 ]
 MaxCost = Annotated[
     float | None, typer.Option(help="Stop at this cost in USD; resumable.", show_default="none")
@@ -52,3 +65,17 @@ DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Print requests, tokens and cost; send nothing."),
 ]
+
+
+def form(text: str) -> "Form":
+    """The form of explanation that a user named.
+
+    Raises:
+        InputError: there is no such form.
+    """
+    from neuroscribe.records import FORMS
+
+    for known in FORMS:
+        if text == known:
+            return known
+    raise InputError(f"no form of explanation is called {text!r}; there are: {', '.join(FORMS)}")

@@ -14,11 +14,30 @@ def command(
     directory: options.Directory,
     *,
     llm: options.Llm,
-    scorer: Annotated[list[str] | None, typer.Option(help="Scorers; repeatable.")] = None,
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Repeatable: `simulation`, `ablation`, `detection`, `fuzzing`, `embedding`, "
+            "`surprisal`, `intruder`, `generation`, or `all`.",
+            show_default="simulation",
+        ),
+    ] = None,
     simulator: Annotated[
         str,
-        typer.Option(help="`prompt_logprobs`, `generated_logprobs`, `structured`, or `auto`."),
+        typer.Option(
+            help="`prompt_logprobs`, `decisions`, `generated_logprobs`, `structured`, "
+            "`token_by_token`, `direct`, `token_lookup`; `auto` takes the best that the LLM serves."
+        ),
     ] = "auto",
+    negatives: Annotated[
+        str,
+        typer.Option(
+            help="Silent sequences that judges are shown: `random`, `hard` (near in meaning), "
+            "`near_miss` (a correlated unit fires)."
+        ),
+    ] = "random",
+    embedder: options.Embedder = "minilm",
+    device: options.Device = "auto",
     units: options.Units = None,
     max_cost: options.MaxCost = None,
     max_requests: options.MaxRequests = None,
@@ -31,18 +50,22 @@ def command(
     journal_read: options.JournalRead = True,
     dry_run: options.DryRun = False,
 ) -> int:
-    """Predict held-out activations from each explanation alone, and compare with the truth.
+    """Measure on held-out texts how well each explanation says what its unit does.
 
     Scores come from `test` sequences, which no explainer has seen, with a 95% interval, the chance
-    level and three baselines. Without `--scorer`, `simulation` runs.
+    level and three baselines. Without `--scorer`, `simulation` runs: activations are predicted from
+    the explanation alone and compared with the truth.
     """
     from neuroscribe.llm.settings import ClientSettings
     from neuroscribe.study import LLMOptions, Study
 
     result = Study.open(directory).score(
-        *(scorer or ["simulation"]),
+        *_scorers(scorer),
         llm=llm,
         simulator=simulator,
+        negatives=negatives,
+        embedder=embedder,
+        device=device,
         units=units,
         dry_run=dry_run,
         options=LLMOptions(
@@ -60,3 +83,11 @@ def command(
         ),
     )
     return report(result, next_step=f"neuroscribe status {directory}")
+
+
+def _scorers(wanted: list[str] | None) -> list[str]:
+    from neuroscribe import registry
+
+    if wanted and "all" in wanted:
+        return registry.names("scorer")
+    return wanted or ["simulation"]

@@ -18,8 +18,8 @@ STUDY/
   manifest.json    versions; subject (name, revision, weights, dtype, sites); corpus; settings
   sequences/       Parquet parts (zstd)
   units/SITE/      Parquet parts, one folder per site; likewise
-  exemplars/SITE/  explanations/SITE/  scores/SITE/
-  simulations/
+  exemplars/SITE/  explanations/SITE/  lessons/SITE/  scores/SITE/
+  simulations/  judgements/
   journal.sqlite   every LLM request and answer; private, never published
 ```
 
@@ -32,6 +32,9 @@ STUDY/
 - A failed item that was repaired later has two rows. Rows are about the same thing if they agree in
   the columns listed under "one row per"; the better outcome counts: by `status` (ok, refused,
   unparsed, skipped, failed) and then the later `created_at`, for scores by `coverage`.
+- Of the explanations of one unit by one explainer, selection of exemplars, form and LLM, one is
+  selected: the one with the best `selection_score`, whatever older rows say.
+- A reader MUST take a column that an older study lacks as null.
 - A byte fragment of a character is shown in `tokens` as its bytes in hexadecimal between ⟨ and ⟩,
   and is kept exactly by `token_ids` and `token_bytes_offsets`.
 """

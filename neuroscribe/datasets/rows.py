@@ -10,6 +10,8 @@ from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.records import (
     Exemplar,
     Explanation,
+    Judgement,
+    Lesson,
     Score,
     Sequence,
     Simulation,
@@ -35,6 +37,18 @@ def explanations_table(explanations: Iterable[Explanation]) -> pa.Table:
 def scores_table(scores: Iterable[Score]) -> pa.Table:
     """Rows of the table `scores`."""
     return _of_units("scores", scores)
+
+
+def lessons_table(lessons: Iterable[Lesson]) -> pa.Table:
+    """Rows of the table `lessons`."""
+    return _of_units("lessons", lessons)
+
+
+def judgements_table(judgements: Iterable[Judgement]) -> pa.Table:
+    """Rows of the table `judgements`."""
+    names = SCHEMAS["judgements"].names
+    rows = [{name: getattr(judgement, name) for name in names} for judgement in judgements]
+    return pa.Table.from_pylist(rows, schema=SCHEMAS["judgements"])
 
 
 def simulations_table(simulations: Iterable[Simulation]) -> pa.Table:
@@ -78,10 +92,15 @@ def explanation_of(row: Mapping[str, Any]) -> Explanation:
         status=row["status"],
         reason=row["reason"],
         explainer=row["explainer"],
+        # Studies of format 2 do not have these columns.
+        exemplars=row["exemplars"] or "top",
+        form=row["form"] or "phrase",
+        inputs=tuple(row["inputs"] or ()),
         llm=row["llm"],
         candidate=row["candidate"],
         parent_id=row["parent_id"],
         selected=row["selected"],
+        selection_score=row["selection_score"],
         prompt_sha256=row["prompt_sha256"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
@@ -136,7 +155,7 @@ def unit_record_of(
     )
 
 
-def _of_units(table: str, records: Iterable[Explanation | Score]) -> pa.Table:
+def _of_units(table: str, records: Iterable[Explanation | Lesson | Score]) -> pa.Table:
     names = [name for name in SCHEMAS[table].names if name not in ("site", "unit", "polarity")]
     rows = [
         {name: getattr(record, name) for name in names}

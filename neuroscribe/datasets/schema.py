@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 
 def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
@@ -126,10 +126,14 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             ),
             _field("reason", pa.string(), "What went wrong where status is not ok", nullable=True),
             _field("explainer", pa.string(), "Registered name"),
+            _field("exemplars", pa.string(), "Selection that chose the exemplars, or none"),
+            _field("form", pa.string(), "phrase, label or sentence"),
+            _field("inputs", pa.list_(pa.string()), "What the explainer saw of the unit"),
             _LLM,
-            _field("candidate", pa.int16(), "0 for the first answer"),
+            _field("candidate", pa.int16(), "0 for the first answer; revisions count on"),
             _field("parent_id", pa.string(), "Explanation this one revises", nullable=True),
-            _field("selected", pa.bool_(), "Whether it is the unit's explanation"),
+            _field("selected", pa.bool_(), "Whether it did best of its candidates on valid"),
+            _field("selection_score", pa.float64(), "That score, if any", nullable=True),
             _field("prompt_sha256", pa.string(), "Hash of the prompt"),
             _field("input_tokens", pa.int32(), "Tokens of the prompt"),
             _field("output_tokens", pa.int32(), "Tokens of the answer"),
@@ -158,6 +162,42 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
                 "On the scale of the activations; null without a calibration",
                 nullable=True,
             ),
+        ]
+    ),
+    "judgements": pa.schema(
+        [
+            _EXPLANATION_ID,
+            _field("scorer", pa.string(), "Registered name"),
+            _field("report_set", pa.string(), "Which texts"),
+            _field("item", pa.int32(), "Place of the text among those of the scorer"),
+            _field("kind", pa.string(), "top, random, quantile, hard, near_miss or generated"),
+            _field("truth", pa.bool_(), "Whether the unit fires (as marked)", nullable=True),
+            _LLM,
+            _field(
+                "status",
+                pa.string(),
+                "ok, refused, unparsed, failed or skipped",
+            ),
+            _field("reason", pa.string(), "What went wrong where status is not ok", nullable=True),
+            _field("sequence_id", pa.int64(), "Row of `sequences`", nullable=True),
+            _field("text", pa.string(), "Where it is no sequence of the corpus", nullable=True),
+            _field("marked", pa.list_(pa.int16()), "Positions of the marked tokens"),
+            _field("verdict", pa.bool_(), "What the judge says", nullable=True),
+            _field("probability", pa.float64(), "That it fits, or a rank", nullable=True),
+        ]
+    ),
+    "lessons": pa.schema(
+        [
+            _SITE,
+            _UNIT,
+            _POLARITY,
+            _field("student", pa.string(), "Which student was taught"),
+            _field("sequence_ids", pa.list_(pa.int64()), "Chosen exemplars, in order of choice"),
+            _field(
+                "curve", pa.list_(pa.float64()), "The student's quality after 0, 1, ... of them"
+            ),
+            _field("complexity", pa.int16(), "Exemplars to 90% of the final", nullable=True),
+            _field("reason", pa.string(), "Why complexity is null", nullable=True),
         ]
     ),
     "scores": pa.schema(
@@ -198,8 +238,19 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
 }
 
 IDENTITY: Final[dict[str, tuple[str, ...]]] = {
-    "explanations": ("site", "unit", "polarity", "explainer", "llm", "candidate"),
+    "explanations": (
+        "site",
+        "unit",
+        "polarity",
+        "explainer",
+        "exemplars",
+        "form",
+        "llm",
+        "candidate",
+        "parent_id",
+    ),
     "simulations": ("explanation_id", "simulator", "llm", "sequence_id"),
+    "judgements": ("explanation_id", "scorer", "llm", "report_set", "item"),
     "scores": ("explanation_id", "scorer", "simulator", "llm", "metric", "report_set"),
 }
 """What a row of these tables is about. A failed item that was later repaired has two rows with one

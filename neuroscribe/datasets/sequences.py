@@ -73,6 +73,25 @@ def cut_sequences(
     return _cut(corpus, tokenizer, sequence_length, shortest, max_tokens, seed, batch_characters)
 
 
+def sequence_of_text(text: str, tokenizer: Tokenizer, *, longest: int | None) -> Sequence | None:
+    """Any text as one sequence, for running the subject on what is no part of its corpus.
+
+    Args:
+        text: read as a corpus' texts are.
+        tokenizer: a fast tokenizer of transformers.
+        longest: tokens that are kept of it at most; None keeps all.
+
+    Returns:
+        None where the text has no token.
+    """
+    document = Document(document_id="text", text=text)
+    ((_, token_ids, spans),) = _encoded_batch([document], tokenizer)
+    n_tokens = len(token_ids) if longest is None else min(longest, len(token_ids))
+    if n_tokens == 0:
+        return None
+    return _Tokens(document, token_ids, spans, tokenizer, seed=0).sequence(0, 0, n_tokens)
+
+
 def _cut(
     corpus: Corpus,
     tokenizer: Tokenizer,
@@ -112,17 +131,23 @@ def _encoded(
 ) -> Iterator[tuple[Document, list[int], list[tuple[int, int]]]]:
     """Every document with its token ids and their places in characters."""
     for batch in _batches(corpus, batch_characters):
-        encoding = tokenizer(
-            [document.text for document in batch],
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            truncation=False,
-            padding=False,
-            verbose=False,
-        )
-        yield from zip(batch, encoding["input_ids"], encoding["offset_mapping"], strict=True)
+        yield from _encoded_batch(batch, tokenizer)
+
+
+def _encoded_batch(
+    batch: list[Document], tokenizer: Tokenizer
+) -> Iterator[tuple[Document, list[int], list[tuple[int, int]]]]:
+    encoding = tokenizer(
+        [document.text for document in batch],
+        add_special_tokens=False,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        truncation=False,
+        padding=False,
+        verbose=False,
+    )
+    yield from zip(batch, encoding["input_ids"], encoding["offset_mapping"], strict=True)
 
 
 def _batches(corpus: Corpus, batch_characters: int) -> Iterator[list[Document]]:

@@ -32,8 +32,9 @@ _HOST = platform.node()
 TEMPORARY_PREFIX = ".tmp-"
 """Begins the names of files that are being written, or were when their writer was killed."""
 _DECIDING = {
-    "explanations": ["status", "created_at"],
+    "explanations": ["status", "created_at", "selection_score", "selected"],
     "simulations": ["status"],
+    "judgements": ["status"],
     "scores": ["coverage"],
 }
 _STATUS_ORDER = ("ok", "refused", "unparsed", "skipped", "failed")
@@ -205,16 +206,43 @@ def current(table: str, rows: pa.Table) -> pa.Table:
         identity = tuple(key.values())
         if identity not in best or preference[index] > preference[best[identity]]:
             best[identity] = index
-    if len(best) == rows.num_rows:
-        return rows
-    return rows.take(sorted(best.values()))
+    if len(best) < rows.num_rows:
+        rows = rows.take(sorted(best.values()))
+    return _reselected(rows) if table == "explanations" else rows
+
+
+def _reselected(explanations: pa.Table) -> pa.Table:
+    """Explanations of which one per unit and method is selected.
+
+    A run that asks for more candidates adds rows, and what was selected before may not be any more.
+    """
+    selected: dict[tuple[Any, ...], tuple[tuple[Any, ...], int]] = {}
+    names = IDENTITY["explanations"]
+    columns = [*names, "selection_score", "selected"]
+    for index, row in enumerate(explanations.select(columns).to_pylist()):
+        method = tuple(row[name] for name in names if name not in ("candidate", "parent_id"))
+        score = row["selection_score"]
+        worth = (
+            score is not None,
+            score or 0.0,
+            bool(row["selected"]),
+            -row["candidate"],
+        )
+        if method not in selected or worth > selected[method][0]:
+            selected[method] = (worth, index)
+    chosen = {index for _, index in selected.values()}
+    flags = [index in chosen for index in range(explanations.num_rows)]
+    place = explanations.schema.get_field_index("selected")
+    return explanations.set_column(place, explanations.schema.field("selected"), pa.array(flags))
 
 
 def _preference(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
     if table == "scores":
         return (row["coverage"],)
     worth = -_STATUS_ORDER.index(row["status"])
-    return (worth, row["created_at"]) if "created_at" in row else (worth,)
+    if table == "explanations":
+        return (worth, row["created_at"], row["selection_score"] is not None)
+    return (worth,)
 
 
 def _hash(rows: pa.Table) -> str:

@@ -2,12 +2,16 @@
 
 Three invented units cover what real ones do: a family of words, a place in the text that no single
 word decides, and a piece of code. Two of them are sparse, so the form that repeats the non-zero
-values is shown too. They are short because they travel with every request.
+values is shown too. They are short because they travel with every request. Each is solved in every
+form, and each comes with texts that resemble its own and leave it silent.
 
 Source: the use of solved units is that of Bills et al., 2023; these units are our own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from neuroscribe.records import Form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +20,10 @@ class SolvedUnit:
 
     texts: tuple[tuple[tuple[str, int], ...], ...]
     """Per text its tokens, each with a value on the 0..10 scale."""
-    explanation: str
+    silent_texts: tuple[str, ...]
+    """Texts much like those, on which the unit is silent."""
+    answers: Mapping[Form, str]
+    """The explanation that fits, in every form."""
 
 
 SOLVED_UNITS: tuple[SolvedUnit, ...] = (
@@ -43,7 +50,12 @@ SOLVED_UNITS: tuple[SolvedUnit, ...] = (
                 (" swells", 1),
             ),
         ),
-        explanation='words for running water, such as "river", "brook" and "stream"',
+        silent_texts=("The path follows a wall down to the car park",),
+        answers={
+            "phrase": 'words for running water, such as "river", "brook" and "stream"',
+            "label": "words for running water",
+            "sentence": "This unit fires on words for running water, such as river or brook.",
+        },
     ),
     SolvedUnit(
         texts=(
@@ -73,7 +85,12 @@ SOLVED_UNITS: tuple[SolvedUnit, ...] = (
                 (".", 0),
             ),
         ),
-        explanation="the first word after a question mark, where an answer begins",
+        silent_texts=("He asked who called. Anna did. She rang twice.",),
+        answers={
+            "phrase": "the first word after a question mark, where an answer begins",
+            "label": "first word of an answer",
+            "sentence": "This unit fires on the first word after a question mark.",
+        },
     ),
     SolvedUnit(
         texts=(
@@ -99,6 +116,11 @@ SOLVED_UNITS: tuple[SolvedUnit, ...] = (
                 (")", 1),
             ),
         ),
-        explanation="closing brackets that end a function call in code",
+        silent_texts=("They met (by chance) at (or near) the gate.",),
+        answers={
+            "phrase": "closing brackets that end a function call in code",
+            "label": "closing brackets of function calls",
+            "sentence": "This unit fires on closing brackets that end a function call in code.",
+        },
     ),
 )

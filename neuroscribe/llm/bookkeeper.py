@@ -13,7 +13,12 @@ from typing import NamedTuple
 
 from neuroscribe.errors import InputError
 from neuroscribe.llm.budget import Budget
-from neuroscribe.llm.canonical import Identity, characters, request_key
+from neuroscribe.llm.canonical import (
+    CHARACTERS_PER_TOKEN,
+    Identity,
+    characters,
+    request_key,
+)
 from neuroscribe.llm.journal import Journal, from_entry, to_entry
 from neuroscribe.llm.outcome import Outcome
 from neuroscribe.llm.prices import VARIABLE, Price
@@ -21,8 +26,6 @@ from neuroscribe.llm.protocol import ChatRequest, Reply, Request
 from neuroscribe.llm.tally import Tally
 
 Ask = Callable[[Request], Awaitable[Outcome]]
-CHARACTERS_PER_TOKEN = 4
-"""Of English text, for estimates."""
 
 
 class Use(NamedTuple):
@@ -153,6 +156,8 @@ class Bookkeeper:
             text=outcome.text,
             generated=outcome.generated,
             slots=outcome.slots,
+            loss=outcome.loss,
+            decisions=outcome.decisions,
             reason=outcome.reason,
             input_tokens=outcome.input_tokens,
             output_tokens=outcome.output_tokens,

@@ -9,7 +9,17 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from neuroscribe.llm.protocol import ChatRequest, PromptLogprobsRequest, Request
+from neuroscribe.llm.protocol import (
+    ChatRequest,
+    ContinuationRequest,
+    DecideRequest,
+    DirectRequest,
+    PromptLogprobsRequest,
+    Request,
+)
+
+CHARACTERS_PER_TOKEN = 4
+"""Of English text, for estimates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +48,21 @@ def key_of(identity: Identity, fields: dict[str, Any]) -> bytes:
 
 def characters(request: Request) -> int:
     """Length of what the request says, for estimates."""
-    if isinstance(request, PromptLogprobsRequest):
-        return len(request.prompt)
-    return sum(len(message.content) for message in request.messages)
+    match request:
+        case ChatRequest():
+            return sum(len(message.content) for message in request.messages)
+        case PromptLogprobsRequest():
+            return len(request.prompt)
+        case ContinuationRequest():
+            return len(request.context) + len(request.continuation)
+        case DecideRequest():
+            asked = (
+                len(question.text) + sum(map(len, question.options))
+                for question in request.questions
+            )
+            return len(request.input) + sum(asked)
+        case DirectRequest():
+            return len(request.explanation) + CHARACTERS_PER_TOKEN * len(request.token_ids)
 
 
 def _fields(request: Request) -> dict[str, Any]:
@@ -61,5 +83,26 @@ def _fields(request: Request) -> dict[str, Any]:
                 "prompt": request.prompt,
                 "slots": request.slots,
                 "top_logprobs": request.top_logprobs,
+                "sample": request.sample,
+            }
+        case ContinuationRequest():
+            return {
+                "kind": "continuation",
+                "context": request.context,
+                "continuation": request.continuation,
+                "sample": request.sample,
+            }
+        case DecideRequest():
+            return {
+                "kind": "decide",
+                "input": request.input,
+                "questions": [[question.text, question.options] for question in request.questions],
+                "sample": request.sample,
+            }
+        case DirectRequest():
+            return {
+                "kind": "direct",
+                "explanation": request.explanation,
+                "token_ids": request.token_ids,
                 "sample": request.sample,
             }

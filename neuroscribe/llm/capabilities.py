@@ -16,14 +16,16 @@ from neuroscribe.llm.outcome import Outcome
 from neuroscribe.llm.protocol import (
     Capabilities,
     ChatRequest,
+    DecideRequest,
     Message,
     PromptLogprobsRequest,
+    Question,
     Reply,
     TopLogprobs,
 )
 from neuroscribe.notation import MAX_LEVEL, UNKNOWN, activation_table, slots_of
 
-ENTRY: dict[str, Any] = {"kind": "capabilities", "version": 1}
+ENTRY: dict[str, Any] = {"kind": "capabilities", "version": 2}
 """What the journal's key is made of, beside the endpoint."""
 CONCLUSIVE = frozenset({400, 404, 405, 422, 501})
 """HTTP statuses that say that an endpoint cannot do something."""
@@ -62,24 +64,35 @@ GENERATED_PROBE = ChatRequest(
 SCHEMA_PROBE = ChatRequest(
     messages=(Message(role="user", content=_TASK + _PROMPT),), max_tokens=96, schema=_SCHEMA
 )
+DECISION_PROBE = DecideRequest(
+    input=f"{_EXPLANATION}{activation_table(('1', '2', '3'), _TOKENS)}",
+    questions=tuple(
+        Question(
+            text=f"How active is the unit at token {number}, from 0 to {MAX_LEVEL}?",
+            options=tuple(map(str, range(MAX_LEVEL + 1))),
+        )
+        for number in (1, 2, 3)
+    ),
+)
 
-
-PROBES: tuple[PromptLogprobsRequest, ChatRequest, ChatRequest] = (
+PROBES: tuple[PromptLogprobsRequest, ChatRequest, ChatRequest, DecideRequest] = (
     PROMPT_PROBE,
     GENERATED_PROBE,
     SCHEMA_PROBE,
+    DECISION_PROBE,
 )
 
 
 def judge(replies: Sequence[Reply]) -> Capabilities:
     """What the replies to `PROBES` show."""
-    prompt, generated, schema = replies
+    prompt, generated, schema, decision = replies
     ten, *placeholders = prompt.slots or (None, None)
     return Capabilities(
         prompt_logprobs=all(map(_holds_numbers, placeholders)),
         splits_ten=ten is not None,
         generated_logprobs=any(_holds_numbers(token.top) for token in generated.generated or ()),
         json_schema=schema.status == "ok" and _follows_schema(schema.text),
+        decisions=None not in (decision.decisions or (None,)),
     )
 
 

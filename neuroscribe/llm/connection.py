@@ -7,6 +7,9 @@ loop, and closing it loses nothing but the open sockets.
 
 import asyncio
 import ipaddress
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,6 +18,7 @@ import openai
 from neuroscribe.llm.pace import TokenRate, throttler
 from neuroscribe.llm.settings import ClientSettings
 from neuroscribe.llm.tally import Tally
+from neuroscribe.llm.window import Window
 
 
 class Connection:
@@ -48,9 +52,14 @@ class Connection:
             else None
         )
         self.in_flight = asyncio.Semaphore(settings.max_in_flight)
-        self._http = openai.DefaultAsyncHttpx2Client(
+        """Requests under way, those that wait to be sent again included."""
+        self.finding_out = asyncio.Lock()
+        """Held by the one request that learns for all how the endpoint wants to be asked."""
+        self._http = _PacedClient(
+            Window(settings.max_in_flight, self.loop.time),
             transport=transport,
             event_hooks={"request": [self._before_sending], "response": [self._on_answer]},
+            follow_redirects=True,
             # The SDK's default is 1,000; more than are in flight are never needed.
             limits=httpx2.Limits(max_connections=settings.max_in_flight),
             # A proxy for the outer world cannot reach this machine's own servers.
@@ -96,6 +105,38 @@ class Connection:
 
     async def _on_answer(self, _: httpx2.Response) -> None:
         self._tally.http_answers += 1
+
+
+class _PacedClient(httpx2.AsyncClient):
+    """The SDK's transport, each of whose attempts, retries included, waits for its place."""
+
+    def __init__(self, window: Window, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._window = window
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        with await self._window.enter() as place:
+            response = await super().send(request, **how)
+            place.answered(response.status_code, retry_after_seconds(response.headers))
+            return response
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """What an answer asks to wait, in any of the ways in which hosts say it.
+
+    >>> retry_after_seconds({"retry-after": "2"}), retry_after_seconds({"retry-after-ms": "250"})
+    (2.0, 0.25)
+    """
+    for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            return float(headers.get(name, "")) / divisor
+        except ValueError:
+            continue
+    try:
+        wanted, now = (parsedate_to_datetime(headers[name]) for name in ("retry-after", "date"))
+        return (wanted - now).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _is_loopback(base_url: str) -> bool:

@@ -139,6 +139,8 @@ def to_entry(outcome: Outcome, created_at: datetime, cost_usd: float | None) -> 
         "text": outcome.text,
         "generated": generated,
         "slots": slots,
+        "loss": outcome.loss,
+        "decisions": outcome.decisions and [d and dict(d) for d in outcome.decisions],
         "reason": outcome.reason,
         "input": outcome.input_tokens,
         "output": outcome.output_tokens,
@@ -153,7 +155,7 @@ def from_entry(entry: Mapping[str, Any], spec: str) -> Reply:
     Raises:
         StoreError: the entry has another form.
     """
-    generated, slots = entry.get("generated"), entry.get("slots")
+    generated, slots, decisions = (entry.get(part) for part in ("generated", "slots", "decisions"))
     try:
         return Reply(
             status=entry["status"],
@@ -164,6 +166,8 @@ def from_entry(entry: Mapping[str, Any], spec: str) -> Reply:
             if generated is None
             else tuple(GeneratedToken(text=text, top=top) for text, top in generated),
             slots=None if slots is None else tuple(slots),
+            loss=entry.get("loss"),
+            decisions=None if decisions is None else tuple(decisions),
             reason=entry.get("reason"),
             input_tokens=entry.get("input", 0),
             output_tokens=entry.get("output", 0),

@@ -2,7 +2,8 @@
 
 An outcome is a reply without its sender, time and price. The journal stores outcomes, so an answer
 given twice is the same to the last digit: log-probabilities are rounded once, on arrival, to
-1e-4 (a hundredth of a per cent of a probability), which halves the journal.
+1e-4 (a hundredth of a per cent of a probability), which halves the journal, and probabilities to
+1e-6.
 """
 
 import math
@@ -14,6 +15,7 @@ from neuroscribe.llm.protocol import GeneratedToken, TopLogprobs
 from neuroscribe.records import Status
 
 LOGPROB_DIGITS = 4
+PROBABILITY_DIGITS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,8 @@ class Outcome:
     text: str = ""
     generated: tuple[GeneratedToken, ...] | None = None
     slots: tuple[TopLogprobs | None, ...] | None = None
+    loss: float | None = None
+    decisions: tuple[Mapping[str, float] | None, ...] | None = None
     reason: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0

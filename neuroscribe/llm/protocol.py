@@ -54,7 +54,49 @@ class PromptLogprobsRequest:
     sample: int = 0
 
 
-Request = ChatRequest | PromptLogprobsRequest
+@dataclass(frozen=True, kw_only=True)
+class ContinuationRequest:
+    """Ask how much a model is surprised by a text that follows another; nothing is generated."""
+
+    context: str
+    """May be empty."""
+    continuation: str
+    sample: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One question of a `DecideRequest`."""
+
+    text: str
+    options: tuple[str, ...]
+    """What can be answered, each once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecideRequest:
+    """Ask questions about one input, each answered with a probability per option."""
+
+    input: str
+    questions: tuple[Question, ...]
+    """Any number: the client splits what an endpoint does not take at once."""
+    sample: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectRequest:
+    """Ask a simulator model for the levels of all tokens of a text at once.
+
+    Source: Choi et al., 2024: the explanation, then the subject's own token ids.
+    """
+
+    explanation: str
+    token_ids: tuple[int, ...]
+    """The subject's; the simulator model shares its tokenizer."""
+    sample: int = 0
+
+
+Request = ChatRequest | PromptLogprobsRequest | ContinuationRequest | DecideRequest | DirectRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +120,13 @@ class Reply:
     generated: tuple[GeneratedToken, ...] | None = None
     """One entry per generated token where `top_logprobs` were asked for and given."""
     slots: tuple[TopLogprobs | None, ...] | None = None
-    """One entry per slot of a `PromptLogprobsRequest`; None where the endpoint gave nothing."""
+    """One entry per slot of a `PromptLogprobsRequest`, or per token of a `DirectRequest`; None
+    where the endpoint gave nothing."""
+    loss: float | None = None
+    """Of a `ContinuationRequest`: minus the natural-log probability of the continuation."""
+    decisions: tuple[Mapping[str, float] | None, ...] | None = None
+    """Of a `DecideRequest`: per question the probability of each option; None where the endpoint
+    gave none."""
     reason: str | None = None
     """What went wrong where `status` is not `ok`."""
     input_tokens: int = 0
@@ -105,6 +153,10 @@ class Capabilities:
     """Answers that follow a JSON schema."""
     splits_ten: bool = False
     """Whether the tokenizer cuts "10" into "1" and "0": prompt log-probabilities cannot undo it."""
+    decisions: bool = False
+    """Probabilities of the options of typed questions."""
+    direct: bool = False
+    """Whether it is a simulator model, which gives the levels of all tokens at once."""
 
 
 @runtime_checkable

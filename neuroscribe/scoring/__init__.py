@@ -5,7 +5,7 @@ with a `ScoringCase` gives a dialogue that ends in a `ScoringResult`. `score` is
 for those who hold truth and prediction already.
 """
 
-from neuroscribe.scoring.case import ScoringCase, ScoringResult
+from neuroscribe.scoring.case import Scorer, ScoringCase, ScoringResult
 from neuroscribe.scoring.pooled import PooledScore, score
 
-__all__ = ["PooledScore", "ScoringCase", "ScoringResult", "score"]
+__all__ = ["PooledScore", "Scorer", "ScoringCase", "ScoringResult", "score"]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neuroscribe.scoring.metrics import evaluate
-from neuroscribe.scoring.pair_sums import PairSums
+from neuroscribe.scoring.pair_sums import Array, PairSums
 
 N_RESAMPLES = 1000
 _LEVELS = (2.5, 97.5)
@@ -44,9 +44,22 @@ def interval(metric: str, sums: PairSums, *, seed: int) -> Interval | None:
     n_sequences = kept.count.size
     if n_sequences < 2:
         return None
+    values = evaluate(metric, kept.resampled(draws(n_sequences, seed=seed)))
+    return ends(values)
+
+
+def draws(n_sequences: int, *, seed: int) -> Array:
+    """How often each sequence is drawn in each resample, `[resamples, sequences]`."""
     shares = np.full(n_sequences, 1 / n_sequences)
     weights = np.random.default_rng(seed).multinomial(n_sequences, shares, size=N_RESAMPLES)
-    values = evaluate(metric, kept.resampled(weights.astype(np.float64)))
+    return weights.astype(np.float64)
+
+
+def ends(values: Array) -> Interval | None:
+    """The 95% interval of a metric's values over the resamples; NaN where one has none.
+
+    None where fewer than half of them have a value.
+    """
     values = values[~np.isnan(values)]
     if values.size < _LEAST_DEFINED * N_RESAMPLES:
         return None
@@ -65,3 +78,17 @@ def mean_interval(values: Sequence[float], *, seed: int) -> Interval | None:
     draws = np.random.default_rng(seed).choice(np.array(values), (N_RESAMPLES, len(values)))
     low, high = np.percentile(draws.mean(1), _LEVELS)
     return Interval(float(low), float(high))
+
+
+def ratio_interval(numerators: Array, denominators: Array, *, seed: int) -> Interval | None:
+    """95% bootstrap interval of a ratio of sums over sequences; None with fewer than two.
+
+    >>> ratio_interval(np.array([1.0, 2.0]), np.array([2.0, 4.0]), seed=0)
+    Interval(low=0.5, high=0.5)
+    """
+    if numerators.size < 2:
+        return None
+    weights = draws(numerators.size, seed=seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = (weights @ numerators) / (weights @ denominators)
+    return ends(np.where(np.isfinite(ratios), ratios, np.nan))

@@ -6,9 +6,17 @@ LLM's name, so the same answers give the same numbers from wherever they come.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
 
 from neuroscribe.errors import RecordError
-from neuroscribe.records import Explanation, Score, Simulation, UnitRecord
+from neuroscribe.llm.protocol import Dialogue
+from neuroscribe.records import (
+    Explanation,
+    Judgement,
+    Score,
+    Simulation,
+    UnitRecord,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,5 +43,29 @@ class ScoringResult:
     """The scores of one explanation, and the simulations they rest on."""
 
     scores: tuple[Score, ...]
-    simulations: tuple[Simulation, ...]
+    simulations: tuple[Simulation, ...] = ()
     """Of the explanation itself, on the calibration and test splits; not of the baselines."""
+    judgements: tuple[Judgement, ...] = ()
+    """Of the explanation itself; not of the baselines."""
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Measures how well an explanation says what a unit does."""
+
+    name: ClassVar[str]
+    """The registered name."""
+    needs: ClassVar[tuple[str, ...]]
+    """Services (`neuroscribe.services`) that the constructor takes, as keywords; what else it
+    takes are settings with defaults."""
+
+    @property
+    def report_sets(self) -> tuple[str, ...]:
+        """What it reports on; with other negatives it is another set."""
+
+    @property
+    def judge(self) -> str | None:
+        """Who predicts or judges where that is not the LLM, such as `embed:minilm`."""
+
+    def __call__(self, case: ScoringCase) -> Dialogue[ScoringResult]:
+        """Score one explanation; what cannot be scored is a score without value, with a reason."""

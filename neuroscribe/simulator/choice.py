@@ -3,7 +3,8 @@
 Simulators differ in what they need of an endpoint and in how much they learn from it: a whole
 distribution per token in one request, the distribution around the number the model wrote, or bare
 integers. `choose` takes the first in that order that works, and the name travels with every
-prediction, because scores of different simulators are not comparable.
+prediction, because scores of different simulators are not comparable. Simulators that are slow or
+say nothing of the explanation are there to be named.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from neuroscribe import registry
 from neuroscribe.errors import CapabilityError
 from neuroscribe.llm.protocol import Capabilities, Dialogue
-from neuroscribe.records import Prediction
+from neuroscribe.records import Prediction, UnitRecord
 
 
 @runtime_checkable
@@ -23,15 +24,34 @@ class Simulator(Protocol):
     """The registered name."""
     needs: ClassVar[str]
     """What the endpoint must offer, for messages to people."""
-    preference: ClassVar[int]
-    """`choose` takes the smallest that suits."""
+    preference: ClassVar[int | None]
+    """`choose` takes the smallest that suits; None is never chosen, only named."""
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:
         """Whether an endpoint with these capabilities can serve it."""
 
-    def __call__(self, explanation: str, tokens: Sequence[str]) -> Dialogue[Prediction]:
-        """Predict one value per token; a failure is a prediction with its status and no values."""
+    def __call__(
+        self,
+        explanation: str,
+        tokens: Sequence[str],
+        *,
+        token_ids: Sequence[int] | None = None,
+        record: UnitRecord | None = None,
+    ) -> Dialogue[Prediction]:
+        """Predict one value per token; a failure is a prediction with its status and no values.
+
+        A simulator names the keywords that it reads and passes over the others (`**_: object`).
+
+        Args:
+            explanation: what is said of the unit.
+            tokens: of the text.
+            token_ids: the subject's ids, for simulators that share its tokenizer.
+            record: of the unit, for simulators that need no explanation.
+
+        Raises:
+            InputError: the simulator needs ids or a record and was given none.
+        """
 
 
 def choose(capabilities: Capabilities) -> str:
@@ -40,8 +60,9 @@ def choose(capabilities: Capabilities) -> str:
     Raises:
         CapabilityError: none can; the message says what each would need.
     """
+    known = (registry.load("simulator", name) for name in registry.names("simulator"))
     simulators = sorted(
-        (registry.load("simulator", name) for name in registry.names("simulator")),
+        (simulator for simulator in known if simulator.preference is not None),
         key=lambda simulator: (simulator.preference, simulator.name),
     )
     for simulator in simulators:

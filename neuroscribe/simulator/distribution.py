@@ -62,6 +62,15 @@ def expectation(top_logprobs: TopLogprobs) -> Expectation:
     return Expectation(_mean(weights), folded)
 
 
+def mean_level(probabilities: Mapping[str, float]) -> float:
+    """Expected value of a whole distribution over "0".."10" that sums to 1.
+
+    >>> mean_level({"0": 0.5, "10": 0.5})
+    5.0
+    """
+    return sum(_LEVELS[answer] * share for answer, share in probabilities.items())
+
+
 def generated_expectation(
     top_logprobs: TopLogprobs,
     *,

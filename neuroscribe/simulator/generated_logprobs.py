@@ -48,14 +48,16 @@ class GeneratedLogprobs:
 
     name: ClassVar[str] = "generated_logprobs"
     needs: ClassVar[str] = "log-probabilities of generated tokens"
-    preference: ClassVar[int] = 20
+    preference: ClassVar[int | None] = 20
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:
         """Whether the endpoint gives log-probabilities of generated tokens."""
         return capabilities.generated_logprobs
 
-    def __call__(self, explanation: str, tokens: Sequence[str]) -> Dialogue[Prediction]:
+    def __call__(
+        self, explanation: str, tokens: Sequence[str], **_: object
+    ) -> Dialogue[Prediction]:
         """Predict one value per token with one request, or two where the first answer is off."""
         request = ChatRequest(
             messages=self.prompt(explanation, tokens),

@@ -57,14 +57,16 @@ class PromptLogprobs:
     needs: ClassVar[str] = (
         'log-probabilities of prompt tokens and a tokenizer that keeps "10" whole'
     )
-    preference: ClassVar[int] = 10
+    preference: ClassVar[int | None] = 10
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:
         """Whether the endpoint gives prompt log-probabilities that tell 1 from 10."""
         return capabilities.prompt_logprobs and not capabilities.splits_ten
 
-    def __call__(self, explanation: str, tokens: Sequence[str]) -> Dialogue[Prediction]:
+    def __call__(
+        self, explanation: str, tokens: Sequence[str], **_: object
+    ) -> Dialogue[Prediction]:
         """Predict one value per token with one request."""
         prompt = self.prompt(explanation, tokens)
         request = PromptLogprobsRequest(

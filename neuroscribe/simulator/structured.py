@@ -32,14 +32,16 @@ class Structured:
 
     name: ClassVar[str] = "structured"
     needs: ClassVar[str] = "answers that follow a JSON schema"
-    preference: ClassVar[int] = 30
+    preference: ClassVar[int | None] = 30
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:
         """Whether the endpoint follows a JSON schema."""
         return capabilities.json_schema
 
-    def __call__(self, explanation: str, tokens: Sequence[str]) -> Dialogue[Prediction]:
+    def __call__(
+        self, explanation: str, tokens: Sequence[str], **_: object
+    ) -> Dialogue[Prediction]:
         """Predict one value per token with one request, or two where the first answer is off."""
         request = ChatRequest(
             messages=self.prompt(explanation, tokens),

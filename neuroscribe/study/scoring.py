@@ -1,39 +1,39 @@
-"""The scoring stage: explanations to simulations and scores."""
+"""The scoring stage: explanations to simulations, judgements and scores."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from neuroscribe import progress, registry
+from neuroscribe import progress
 from neuroscribe.datasets import store
-from neuroscribe.datasets.rows import scores_table, simulations_table
+from neuroscribe.datasets.rows import judgements_table, scores_table, simulations_table
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.llm.session import Estimate, Session
 from neuroscribe.records import Explanation, UnitId, content_hash
-from neuroscribe.scoring import ScoringCase, ScoringResult
-from neuroscribe.simulator import choose
-from neuroscribe.simulator.calibration import linear
+from neuroscribe.scoring import Scorer, ScoringCase, ScoringResult
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
+from neuroscribe.study.services import Services
 from neuroscribe.study.writing import Buffer, write_by_site
-
-Scorer = Callable[[ScoringCase], Dialogue[ScoringResult]]
 
 
 def score_study(
     reader: Reader,
     explanations: Sequence[Explanation],
     scorers: Sequence[str],
+    services: Services,
     session: Session,
     *,
-    simulator: str,
     seed: int,
 ) -> Outcome:
     """Score the explanations that have no score by these scorers, simulator and LLM yet.
 
-    Explanations of which a simulation failed are scored again: journalled answers cost nothing.
+    Explanations of which a simulation or a judgement failed are scored again: journalled answers
+    cost nothing.
     """
-    chosen = choose(session.capabilities()) if simulator == "auto" else simulator
     counts: Counter[str] = Counter()
     failed: list[str] = []
     n_todo = 0
@@ -41,12 +41,14 @@ def score_study(
     def write(results: list[ScoringResult]) -> None:
         _write(reader.root, results)
 
-    for name in scorers:
-        todo = _open(reader.root, explanations, name, chosen, session.spec)
+    # All are built before any runs, so that a missing model is known before anything is paid.
+    for scorer in [_scorer(services, name) for name in scorers]:
+        key = _key(scorer, services, session.spec)
+        todo = _open(reader.root, explanations, scorer, key)
         n_todo += len(todo)
         with (
             Buffer(write) as buffer,
-            progress.bar(f"scoring ({name})", total=len(todo), unit="explanations") as bar,
+            progress.bar(f"scoring ({scorer.name})", total=len(todo), unit="explanations") as bar,
         ):
 
             def take(
@@ -54,15 +56,16 @@ def score_study(
                 result: ScoringResult,
                 buffer: Buffer[ScoringResult] = buffer,
                 bar: progress.Bar = bar,
+                key: _Key = key,
             ) -> None:
                 status = _worst(result)
                 counts[status] += 1
                 if status == "failed":
                     failed.append(str(unit))
-                buffer.add(result)
+                buffer.add(_signed(result, key))
                 bar.advance(cost_usd=session.cost_usd)
 
-            session.run(_jobs(reader, explanations, todo, name, chosen, seed), take)
+            session.run(_jobs(reader, explanations, todo, scorer, seed), take)
     return Outcome(
         stage="score",
         counts=dict(counts),
@@ -77,38 +80,59 @@ def estimate_scoring(
     reader: Reader,
     explanations: Sequence[Explanation],
     scorers: Sequence[str],
+    services: Services,
     session: Session,
     *,
-    simulator: str,
     seed: int,
 ) -> Estimate:
     """What scoring would send first; only the probe of the endpoint is really sent, if at all."""
-    chosen = choose(session.capabilities()) if simulator == "auto" else simulator
     return session.estimate(
         job
-        for name in scorers
+        for scorer in [_scorer(services, name) for name in scorers]
         for job in _jobs(
             reader,
             explanations,
-            _open(reader.root, explanations, name, chosen, session.spec),
-            name,
-            chosen,
+            _open(reader.root, explanations, scorer, _key(scorer, services, session.spec)),
+            scorer,
             seed,
         )
     )
+
+
+class _Key(NamedTuple):
+    """What tells the scores of one way of scoring from others'."""
+
+    scorer: str
+    simulator: str | None
+    llm: str
+
+
+def _key(scorer: Scorer, services: Services, llm: str) -> _Key:
+    simulator = services.simulator if "simulate" in scorer.needs else None
+    return _Key(scorer.name, simulator, scorer.judge or llm)
+
+
+def _signed(result: ScoringResult, key: _Key) -> ScoringResult:
+    """The result with who scored in it, also where nobody was asked."""
+    scores = [
+        replace(score, simulator=score.simulator or key.simulator, llm=score.llm or key.llm)
+        for score in result.scores
+    ]
+    return replace(result, scores=tuple(scores))
+
+
+def _scorer(services: Services, name: str) -> Scorer:
+    scorer: Scorer = services.build("scorer", name)
+    return scorer
 
 
 def _jobs(
     reader: Reader,
     explanations: Sequence[Explanation],
     todo: Sequence[Explanation],
-    scorer: str,
-    simulator: str,
+    scorer: Scorer,
     seed: int,
 ) -> Iterator[tuple[UnitId, Dialogue[ScoringResult]]]:
-    score: Scorer = registry.load("scorer", scorer)(
-        simulate=registry.load("simulator", simulator)(), calibrate=linear
-    )
     draw = other_explanations(explanations)
     by_unit: dict[UnitId, list[Explanation]] = defaultdict(list)
     for explanation in todo:
@@ -118,16 +142,16 @@ def _jobs(
             case = ScoringCase(
                 explanation=explanation,
                 record=record,
-                random_explanation=draw(record.unit, seed),
+                random_explanation=draw(explanation, seed),
                 seed=seed,
             )
-            yield record.unit, score(case)
+            yield record.unit, scorer(case)
 
 
 def other_explanations(
     explanations: Sequence[Explanation],
-) -> Callable[[UnitId, int], str | None]:
-    """Prepare to draw, for any unit and seed, the explanation of another unit.
+) -> Callable[[Explanation, int], str | None]:
+    """Prepare to draw, for any explanation and seed, that of another unit by the same method.
 
     The draw is a hash of seed and unit, so it does not depend on the LLM or on the order of work.
 
@@ -135,37 +159,54 @@ def other_explanations(
         explanations: in order of unit, as `Reader.explanations` gives them.
 
     Returns:
-        From unit and seed to a text; None where all explanations are of that unit.
+        From explanation and seed to a text; None where all explanations are of its unit.
     """
-    own = Counter(explanation.unit for explanation in explanations)
-    first = {unit: place for place, unit in reversed(list(enumerate(e.unit for e in explanations)))}
+    by_method: dict[tuple[str, ...], list[Explanation]] = defaultdict(list)
+    for explanation in explanations:
+        by_method[_method(explanation)].append(explanation)
 
-    def draw(unit: UnitId, seed: int) -> str | None:
-        n_others = len(explanations) - own[unit]
-        if n_others == 0:
+    def draw(explanation: Explanation, seed: int) -> str | None:
+        peers = by_method[_method(explanation)]
+        unit = explanation.unit
+        first = bisect_left(peers, unit, key=lambda peer: peer.unit)
+        n_own = bisect_right(peers, unit, key=lambda peer: peer.unit) - first
+        if n_own == len(peers):
             return None
-        place = int(content_hash(str(seed), str(unit)), 16) % n_others
-        return explanations[place if place < first[unit] else place + own[unit]].text
+        place = int(content_hash(str(seed), str(unit)), 16) % (len(peers) - n_own)
+        return peers[place if place < first else place + n_own].text
 
     return draw
 
 
+def _method(explanation: Explanation) -> tuple[str, ...]:
+    return (explanation.explainer, explanation.exemplars, explanation.form, explanation.llm)
+
+
 def _open(
-    root: str | Path, explanations: Sequence[Explanation], scorer: str, simulator: str, llm: str
+    root: str | Path,
+    explanations: Sequence[Explanation],
+    scorer: Scorer,
+    key: _Key,
 ) -> list[Explanation]:
-    """The explanations that are not scored yet, or of which a simulation failed."""
-    key = (scorer, simulator, llm)
-    scored = ["explanation_id", "scorer", "simulator", "llm"]
+    """The explanations that are not scored yet, or of which an answer failed."""
+    scored = ["explanation_id", "scorer", "simulator", "llm", "report_set"]
     done = {
         row["explanation_id"]
         for row in store.load(root, "scores", columns=scored).to_pylist()
         if (row["scorer"], row["simulator"], row["llm"]) == key
+        and row["report_set"] in scorer.report_sets
     }
-    simulated = ["explanation_id", "simulator", "llm", "status"]
+    answered = {
+        "simulations": ("simulator", key.simulator),
+        "judgements": ("scorer", key.scorer),
+    }
     broken = {
         row["explanation_id"]
-        for row in store.load(root, "simulations", columns=simulated).to_pylist()
-        if row["status"] == "failed" and (row["simulator"], row["llm"]) == (simulator, llm)
+        for table, (column, name) in answered.items()
+        for row in store.load(
+            root, table, columns=["explanation_id", column, "llm", "status"]
+        ).to_pylist()
+        if row["status"] == "failed" and (row[column], row["llm"]) == (name, key.llm)
     }
     return [each for each in explanations if each.explanation_id not in done - broken]
 
@@ -174,14 +215,21 @@ def _write(root: str | Path, results: Sequence[ScoringResult]) -> None:
     simulations = [each for result in results for each in result.simulations]
     if simulations:
         store.write_part(Path(root), "simulations", simulations_table(simulations))
+    judgements = [each for result in results for each in result.judgements]
+    if judgements:
+        store.write_part(Path(root), "judgements", judgements_table(judgements))
     scores = [score for result in results for score in result.scores]
     write_by_site(Path(root), "scores", scores, scores_table)
 
 
 def _worst(result: ScoringResult) -> str:
-    """`failed` if any simulation failed, else the worst that came of them."""
+    """`failed` if any answer failed, else the worst that came; `undefined` if no score has a value.
+
+    The reason of an undefined score stands beside it in the table.
+    """
     found = {simulation.prediction.status for simulation in result.simulations}
+    found |= {judgement.status for judgement in result.judgements}
     for status in ("failed", "unparsed", "refused"):
         if status in found:
             return status
-    return "ok"
+    return "ok" if any(score.value is not None for score in result.scores) else "undefined"

@@ -15,11 +15,12 @@ from neuroscribe.datasets.store import TEMPORARY_PREFIX, remove_leftovers
 from neuroscribe.datasets.table import Table
 from neuroscribe.errors import StoreError, StudyError, SubjectError
 from neuroscribe.llm.session import Estimate, LLMOptions, Session, open_session
-from neuroscribe.records import Explanation, UnitId
-from neuroscribe.study.explaining import estimate_explaining, explain_study
+from neuroscribe.records import Explanation, Form, UnitId
+from neuroscribe.study.explaining import Method, estimate_explaining, explain_study
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
 from neuroscribe.study.scoring import estimate_scoring, score_study
+from neuroscribe.study.services import Services
 from neuroscribe.study.status import StudyStatus, status_of
 from neuroscribe.study.unit_report import UnitReport
 from neuroscribe.subjects.selectors import select_units
@@ -224,6 +225,13 @@ class Study:
         llm: str,
         units: str | Sequence[str] | None = None,
         explainer: str = "token_activation_pairs",
+        exemplars: str = "top",
+        form: Form = "phrase",
+        candidates: int = 1,
+        revisions: int = 0,
+        simulator: str = "auto",
+        embedder: str = "minilm",
+        device: str = "auto",
         options: LLMOptions | None = None,
         dry_run: bool = False,
     ) -> Outcome | Estimate:
@@ -233,33 +241,66 @@ class Study:
             llm: its spec, such as `openai:gpt-5-mini` or `mock`.
             units: selectors; None is every unit.
             explainer: a registered name.
+            exemplars: the selection of exemplars that are shown: a registered name.
+            form: `phrase`, `label` or `sentence`.
+            candidates: explanations asked for, of which the best on `valid` is selected.
+            revisions: rounds in which an explanation is mended by what the subject does on
+                sentences written for it.
+            simulator: what rates candidates: a registered name, or `auto`.
+            embedder: the sentence encoder, where one is needed.
+            device: where the subject and the encoder run, where they are needed.
             options: limits on cost and speed.
             dry_run: only estimate requests, tokens and cost.
 
         Returns:
             What was done; with `dry_run` the estimate.
+
+        Raises:
+            InputError: an unknown name, or the subject that was recorded is not at hand.
         """
         chosen = self.units(units)
-        ask = registry.load("explainer", explainer)()
+        method = Method(
+            explainer=explainer,
+            exemplars=exemplars,
+            form=form,
+            candidates=candidates,
+            revisions=revisions,
+        )
         with self._session(llm, options) as session:
+            services = Services(
+                self._reader,
+                self.manifest,
+                session,
+                simulator=simulator,
+                # Contrast needs texts that are near and yet silent.
+                negatives="hard",
+                embedder=embedder,
+                device=device,
+            )
             stage = estimate_explaining if dry_run else explain_study
-            return stage(self._reader, chosen, ask, session, name=explainer)
+            return stage(self._reader, chosen, method, services, session)
 
     def score(
         self,
         *scorers: str,
         llm: str,
         simulator: str = "auto",
+        negatives: str = "random",
+        embedder: str = "minilm",
+        device: str = "auto",
         units: str | Sequence[str] | None = None,
         options: LLMOptions | None = None,
         dry_run: bool = False,
     ) -> Outcome | Estimate:
-        """Score explanations on held-out sequences.
+        """Score the selected explanations on held-out sequences.
 
         Args:
             scorers: registered names; `simulation` if none is given.
             llm: the simulating or judging LLM.
             simulator: a registered name, or `auto` for the best that the LLM can serve.
+            negatives: which silent sequences judges are shown: a registered name.
+            embedder: the sentence encoder, where one is needed.
+            device: where the subject and the encoder run, where they are needed.
             units: selectors; None is every explained unit.
             options: limits on cost and speed.
             dry_run: only estimate requests, tokens and cost.
@@ -269,13 +310,22 @@ class Study:
         """
         explanations = self._explained(units)
         with self._session(llm, options) as session:
+            services = Services(
+                self._reader,
+                self.manifest,
+                session,
+                simulator=simulator,
+                negatives=negatives,
+                embedder=embedder,
+                device=device,
+            )
             stage = estimate_scoring if dry_run else score_study
             return stage(
                 self._reader,
                 explanations,
                 scorers or ("simulation",),
+                services,
                 session,
-                simulator=simulator,
                 seed=self.manifest["recorder"]["seed"],
             )
 
@@ -330,7 +380,7 @@ class Study:
         return open_session(llm, journal=self.path / JOURNAL, options=options or LLMOptions())
 
     def _explained(self, units: str | Sequence[str] | None) -> list[Explanation]:
-        explanations = [e for e in self._reader.explanations() if e.status == "ok"]
+        explanations = [e for e in self._reader.explanations() if e.status == "ok" and e.selected]
         if not explanations:
             raise StudyError(
                 f"{self.path} has no explanations yet; run `neuroscribe explain {self.path}` first"

@@ -14,10 +14,10 @@ from typing import Generic, TypeVar, final
 import pyarrow as pa
 
 from neuroscribe.datasets.store import write_part
-from neuroscribe.records import Explanation, Score
+from neuroscribe.records import Explanation, Lesson, Score
 
 ResultT = TypeVar("ResultT")
-RecordT = TypeVar("RecordT", Explanation, Score)
+RecordT = TypeVar("RecordT", Explanation, Lesson, Score)
 
 RESULTS = 500
 SECONDS = 30.0

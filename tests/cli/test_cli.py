@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from neuroscribe.cli import main
 from neuroscribe.datasets.manifest import read_manifest, write_manifest
+from neuroscribe.datasets.schema import FORMAT_VERSION
 
 
 def run(*arguments: str):
@@ -61,7 +62,7 @@ def test_wrong_input_exits_with_2_and_writes_nothing(tmp_path, arguments, monkey
 def test_a_study_of_a_newer_format_is_refused(tmp_path):
     write_manifest(tmp_path, {})
     text = (tmp_path / "manifest.json").read_text()
-    (tmp_path / "manifest.json").write_text(text.replace(": 2", ": 99"))
+    (tmp_path / "manifest.json").write_text(text.replace(f": {FORMAT_VERSION}", ": 99"))
     result = run("status", tmp_path)
     assert result.exit_code == 2
     assert "has format 99" in result.stderr

@@ -52,7 +52,7 @@ def result_of(case, *, failing: int = 0, n_test: int = 10):
     """Score with a simulator whose first `failing` predictions fail."""
     asked = []
 
-    def simulate(_, tokens):
+    def simulate(_, tokens, **__):
         yield from ()
         asked.append(tokens)
         ok = len(asked) > failing

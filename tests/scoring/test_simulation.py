@@ -21,7 +21,7 @@ UNIT = UnitId("mlp.0", 1)
 WORDS = ("rain", "sun", "rain", "wind", "snow")
 
 
-def oracle(explanation, tokens):
+def oracle(explanation, tokens, **_):
     """Predicts 8 on the tokens that the explanation names."""
     yield from ()
     return Prediction(
@@ -32,7 +32,7 @@ def oracle(explanation, tokens):
     )
 
 
-def silent(_, tokens):
+def silent(_, tokens, **__):
     """Gives nothing."""
     yield from ()
     return Prediction(

@@ -238,11 +238,28 @@ def test_the_random_explanation_is_another_units_and_never_its_own():
     everything = [said(0, "a"), said(1, "b"), said(1, "c"), said(2, "d"), said(3, "e")]
     draw = other_explanations(everything)
     for seed in range(30):
-        for unit in (each.unit for each in everything):
-            others = [each for each in everything if each.unit != unit]
-            place = int(content_hash(str(seed), str(unit)), 16) % len(others)
-            assert draw(unit, seed) == others[place].text
-    assert other_explanations([said(1, "b"), said(1, "c")])(UnitId("mlp.0", 1), 0) is None
+        for own in everything:
+            others = [each for each in everything if each.unit != own.unit]
+            place = int(content_hash(str(seed), str(own.unit)), 16) % len(others)
+            assert draw(own, seed) == others[place].text
+    assert other_explanations([said(1, "b"), said(1, "c")])(said(1, "b"), 0) is None
+
+
+def test_the_random_explanation_is_one_of_the_same_method():
+    from neuroscribe.study.scoring import other_explanations
+
+    def said(unit: int, explainer: str) -> Explanation:
+        return Explanation(
+            unit=UnitId("mlp.0", unit), text=f"{explainer} {unit}", status="ok",
+            explainer=explainer, llm="l", prompt_sha256="0",
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )  # fmt: skip
+
+    everything = [said(unit, explainer) for unit in range(4) for explainer in ("one", "two")]
+    draw = other_explanations(everything)
+    for seed in range(10):
+        for own in everything:
+            assert draw(own, seed).startswith(own.explainer)
 
 
 def test_failed_units_are_named(recorded):

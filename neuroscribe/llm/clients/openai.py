@@ -22,18 +22,28 @@ from neuroscribe.llm.budget import Budget
 from neuroscribe.llm.canonical import Identity, key_of
 from neuroscribe.llm.connection import Connection
 from neuroscribe.llm.credentials import NO_KEY, checked_address, key_from_environment
+from neuroscribe.llm.deciding import decide
 from neuroscribe.llm.gather import gather
 from neuroscribe.llm.journal import Journal
-from neuroscribe.llm.outcome import Outcome
+from neuroscribe.llm.outcome import Outcome, failed
 from neuroscribe.llm.prices import Price, load_prices, price_of
-from neuroscribe.llm.protocol import Capabilities, ChatRequest, Reply, Request
+from neuroscribe.llm.protocol import (
+    Capabilities,
+    ChatRequest,
+    DecideRequest,
+    DirectRequest,
+    Reply,
+    Request,
+)
 from neuroscribe.llm.settings import ClientSettings
 from neuroscribe.llm.spec import ClientContext, malformed, now
 from neuroscribe.llm.tally import Tally
-from neuroscribe.llm.wire import chat, prompt_logprobs
+from neuroscribe.llm.wire import chat
 from neuroscribe.llm.wire.body import read_body, usage
+from neuroscribe.llm.wire.decisions import NOT_THERE, Form
 from neuroscribe.llm.wire.dialect import LIMITS, Dialect
 from neuroscribe.llm.wire.errors import outcome_of
+from neuroscribe.llm.wire.exchange import Exchange, Sendable, exchange
 
 OPENAI_URL = "https://api.openai.com/v1"
 _ARGUMENT = re.compile(r"(?P<model>[^\s@]+)(?:@(?P<base_url>https?://\S+))?")
@@ -157,13 +167,35 @@ class OpenAIClient:
             await connection.aclose()
 
     async def _ask(self, request: Request, *, probing: bool = False) -> Outcome:
+        if isinstance(request, DirectRequest):
+            return failed(
+                "no server gives the levels of all tokens at once; name a simulator model in "
+                "process, as local:PATH"
+            )
+        if isinstance(request, DecideRequest):
+            return await self._decide(request, probing=probing)
+        return await self._in_turn(request, self._exchange_of(request), probing=probing)
+
+    async def _decide(self, request: DecideRequest, *, probing: bool) -> Outcome:
+        async def ask(part: DecideRequest, form: Form) -> Outcome:
+            return await self._in_turn(part, self._exchange_of(part, form), probing=True)
+
+        outcome = await decide(request, self._dialect, self._connected().finding_out, ask)
+        if outcome.http_status in NOT_THERE and not probing:
+            raise LLMError(
+                f"{self._base_url} answers no typed questions for {self._spec}: {outcome.reason}; "
+                "choose another simulator or judge"
+            )
+        return outcome
+
+    async def _in_turn(self, request: Sendable, exchange: Exchange, *, probing: bool) -> Outcome:
         connection = self._connected()
         # The body is made when the request's turn has come, with all that was learnt by then.
         async with connection.in_flight:
-            return await self._exchange(connection, request, probing=probing)
+            return await self._exchange(connection, request, exchange, probing=probing)
 
     async def _exchange(
-        self, connection: Connection, request: Request, *, probing: bool
+        self, connection: Connection, request: Sendable, exchange: Exchange, *, probing: bool
     ) -> Outcome:
         if isinstance(request, ChatRequest):
             lacking = chat.refused_ability(request, self._dialect)
@@ -171,14 +203,14 @@ class OpenAIClient:
                 return Outcome(status="failed", reason=lacking, http_status=400)
         discarded = Outcome(status="unparsed")
         while True:
-            path, sent = self._body(request)
+            sent = exchange.write()
             try:
-                body = await self._post(connection, path, sent, request)
+                body = await self._post(connection, exchange.path, sent, request)
             except openai.APIError as error:
                 if isinstance(error, openai.BadRequestError) and self._learnt(error, sent):
                     continue
                 return self._outcome_of(error, probing=probing)
-            outcome = body if isinstance(body, Outcome) else self._read(body, request)
+            outcome = body if isinstance(body, Outcome) else exchange.read(body)
             if not isinstance(body, Outcome) and self._reasoned_away(body, sent, request):
                 discarded = outcome
                 continue
@@ -204,22 +236,8 @@ class OpenAIClient:
     def _learnt(self, error: openai.BadRequestError, sent: dict[str, Any]) -> bool:
         return self._dialect.learn(sent, error.param, str(error.body or error.message))
 
-    def _body(self, request: Request) -> tuple[str, dict[str, Any]]:
-        if not isinstance(request, ChatRequest):
-            body = prompt_logprobs.prompt_logprobs_body(request, self._model, self._dialect)
-            return prompt_logprobs.PATH, body
-        return chat.PATH, chat.chat_body(
-            request,
-            self._model,
-            self._dialect,
-            reasoning_effort=self._settings.reasoning_effort,
-            reasoning_allowance=self._settings.reasoning_allowance,
-        )
-
-    def _read(self, body: Mapping[str, Any], request: Request) -> Outcome:
-        if isinstance(request, ChatRequest):
-            return chat.read_chat(body, request)
-        return prompt_logprobs.read_prompt_logprobs(body, request)
+    def _exchange_of(self, request: Sendable, form: Form = "decisions") -> Exchange:
+        return exchange(request, self._model, self._dialect, self._settings, form=form)
 
     def _reasoned_away(
         self, body: Mapping[str, Any], sent: Mapping[str, Any], request: Request
@@ -244,7 +262,13 @@ class OpenAIClient:
         outcomes: list[Outcome] = []
 
         async def ask(request: Request) -> Outcome:
-            outcome = await self._ask(request, probing=True)
+            try:
+                outcome = await self._ask(request, probing=True)
+            except LLMError as error:
+                if not isinstance(request, DecideRequest):
+                    raise
+                # Keys may be good for chats alone; that is no reason to end.
+                outcome = Outcome(status="failed", reason=str(error), http_status=404)
             outcomes.append(outcome)
             return outcome
 

@@ -1,6 +1,7 @@
 """What kind of endpoint the mock plays: hosts differ in what they accept and how they tokenize."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,5 +20,7 @@ class Abilities:
     """Whether the tokenizer joins a placeholder with the tab before it."""
     begins_with: str = ""
     """A token that the endpoint puts before the prompt and echoes, such as `<s>`."""
+    decisions: Literal["both", "decisions", "systemone", "none"] = "both"
+    """Which of `/v1/decisions` and `/v1/systemone` exist; the other answers 404."""
     refused_parameters: frozenset[str] = frozenset()
     """Parameters that are answered with 400, such as `temperature`, `logprobs`, `max_tokens`."""

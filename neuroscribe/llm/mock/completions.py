@@ -1,23 +1,35 @@
 """POST /v1/completions as the mock answers it: echo with the log-probabilities of the prompt.
 
 Only placeholders of the prompt's last table carry all the alternatives that were asked for; other
-tokens carry one, because nobody reads them and an answer is mostly such tokens.
+tokens carry one, because nobody reads them and an answer is mostly such tokens. In a prompt without
+placeholders every token surprises by an amount of its own, and less so after an explanation that
+names it: a text that fits is likelier with the explanation than without.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 from neuroscribe.llm.mock.abilities import Abilities
 from neuroscribe.llm.mock.misbehaviour import Fault
-from neuroscribe.llm.mock.reading import Line, explanation_before_last_table, last_table
+from neuroscribe.llm.mock.reading import (
+    Line,
+    explanation_before_last_table,
+    last_explanation,
+    last_table,
+)
 from neuroscribe.llm.mock.rejection import Rejection, unsupported
-from neuroscribe.llm.mock.simulating import distribution
+from neuroscribe.llm.mock.simulating import distribution, named_level
 from neuroscribe.llm.mock.tokens import tokenize
 from neuroscribe.llm.mock.writing import Written, split_ten, write
-from neuroscribe.notation import UNKNOWN
+from neuroscribe.notation import MAX_LEVEL, UNKNOWN
 
 _SURE = -0.5
+_MOST_SURPRISE = 2.0
+_EXPECTED_SHARE = 0.9
+"""Of a token's surprise, what an explanation takes away that names it outright."""
 MOST_ALTERNATIVES = 20
 Top = Mapping[str, float] | None
 
@@ -37,7 +49,8 @@ def completion_answer(
     tops: list[Top] = []
     if echoed:
         slots = _slots(prompt, seed + sample, abilities, faults)
-        tokens, tops = list(prompt_tokens), _prompt_tops(prompt_tokens, slots, n_alternatives)
+        tokens = list(prompt_tokens)
+        tops = _prompt_tops(tokens, slots, n_alternatives) if slots else _text_tops(tokens, prompt)
     n_most = body.get("max_tokens", 16)
     generated: list[Written] = []
     if n_most:
@@ -51,7 +64,8 @@ def completion_answer(
     if n_alternatives and not refused and "missing_logprobs" not in faults:
         logprobs = _logprobs(tokens, tops, 0 if echoed else len(prompt))
         if "wrong_length" in faults:
-            logprobs["top_logprobs"] = logprobs["top_logprobs"][1:]
+            for entries in ("top_logprobs", "token_logprobs"):
+                logprobs[entries] = logprobs[entries][1:]
     choice = {
         "index": 0,
         "text": "" if refused else "".join(tokens),
@@ -129,6 +143,23 @@ def _prompt_tops(tokens: list[str], slots: Mapping[int, Top], n_alternatives: in
             # Nothing precedes the first token, so nothing could be expected of it.
             tops.append({token: _SURE} if index else None)
     return tops
+
+
+def _text_tops(tokens: list[str], prompt: str) -> list[Top]:
+    """What is expected of a text as it is, and of what an explanation says before it."""
+    explanation, end = last_explanation(prompt) or ("", 0)
+    tops: list[Top] = [None]
+    for token, offset in zip(tokens[1:], _offsets(tokens, 0)[1:], strict=True):
+        named = named_level(token, explanation) if offset >= end else 0.0
+        logprob = _surprise(token) * (1 - _EXPECTED_SHARE * named / MAX_LEVEL)
+        tops.append({token: round(logprob, 4)})
+    return tops[: len(tokens)]
+
+
+@lru_cache(maxsize=4096)
+def _surprise(token: str) -> float:
+    digest = hashlib.blake2b(token.encode("utf-8", "replace")).digest()
+    return _SURE - _MOST_SURPRISE * digest[0] / 255
 
 
 def _offsets(tokens: Sequence[str], start: int) -> list[int]:

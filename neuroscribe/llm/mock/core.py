@@ -15,10 +15,16 @@ from typing import Any, NamedTuple
 from neuroscribe.llm.mock.abilities import Abilities
 from neuroscribe.llm.mock.chat import chat_answer
 from neuroscribe.llm.mock.completions import completion_answer
+from neuroscribe.llm.mock.decisions import decisions_answer, systemone_answer
 from neuroscribe.llm.mock.misbehaviour import Fault, Misbehaviour
 from neuroscribe.llm.mock.rejection import Rejection
 
-_HANDLERS = {"/v1/chat/completions": chat_answer, "/v1/completions": completion_answer}
+_HANDLERS = {
+    "/v1/chat/completions": chat_answer,
+    "/v1/completions": completion_answer,
+    "/v1/decisions": decisions_answer,
+    "/v1/systemone": systemone_answer,
+}
 _MODELS = {
     "object": "list",
     "data": [{"id": "mock", "object": "model", "created": 0, "owned_by": "neuroscribe"}],
@@ -73,7 +79,9 @@ class MockLLM:
         request = _read(body)
         if request is None:
             return _reject(Rejection(400, "The body of the request is no JSON object."))
-        return self._answer(path, request)
+        answer = self._answer(path, request)
+        latency = self.misbehaviour.latency_seconds
+        return answer._replace(delay_seconds=answer.delay_seconds + latency)
 
     def _answer(self, path: str, request: Mapping[str, Any]) -> Answer:
         digest = _digest(path, request)

@@ -50,13 +50,14 @@ class Misbehaviour:
     malformed: float = 0.0
     """200 with a page of HTML in place of JSON."""
     refusal: float = 0.0
-    """The model declines to answer."""
+    """The model declines to answer, every question of a decision too."""
     wrong_length: float = 0.0
-    """One value, line or entry too few."""
+    """One value, line, entry or decision too few."""
     missing_logprobs: float = 0.0
-    """200 with `logprobs: null`."""
+    """200 with `logprobs: null`, and decisions without probabilities."""
     missing_slots: float = 0.0
-    """200 with every third placeholder's alternatives missing."""
+    """200 with every third placeholder's alternatives missing, and an option of every third
+    decision."""
     ignored_schema: float = 0.0
     """Prose where a JSON schema was asked for."""
     first_attempts: int | None = None
@@ -65,6 +66,8 @@ class Misbehaviour:
     """What the Retry-After header says."""
     delay_seconds: float = 600.0
     """How long a time-out lasts."""
+    latency_seconds: float = 0.0
+    """How long every answer takes, good or bad: what the network and the model cost."""
 
     def __post_init__(self) -> None:
         for fault in FAULTS:
@@ -73,6 +76,8 @@ class Misbehaviour:
                 raise InputError(f"misbehaviour {fault} is a share from 0 to 1, not {rate}")
         if self.retry_after_seconds <= 0 or self.delay_seconds <= 0:
             raise InputError("retry_after_seconds and delay_seconds must be more than 0")
+        if not self.latency_seconds >= 0:
+            raise InputError(f"latency_seconds must be at least 0, not {self.latency_seconds}")
 
     @classmethod
     def parse(cls, options: Iterable[str]) -> "Misbehaviour":

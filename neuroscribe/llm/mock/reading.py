@@ -4,11 +4,16 @@ The contract with whoever writes prompts is small and is the one that a person w
 are those of `notation.activation_table`. A prompt whose last table holds `unknown` values asks for
 a simulation, and the last line before that table that begins with `Explanation: ` says of what. A
 prompt whose tables hold only numbers asks for an explanation. Explanations quote tokens as tables
-show them (escaped); words are unescaped only to be compared.
+show them (escaped); words are unescaped only to be compared. The input of typed questions lists its
+tokens the other way round, `number<TAB>token`, and a question names one by its number. A text after
+the last explanation, without a table, is one whose fit shows in how little it surprises.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from neuroscribe.notation import END, START, UNKNOWN
 
@@ -40,6 +45,28 @@ def last_table(text: str) -> list[Line]:
     start = text.rfind(f"\n{START}\n") + 1
     match = _TABLE.match(text, start)
     return _lines(match[1], match.start(1)) if match else []
+
+
+@lru_cache(maxsize=256)
+def numbered_table(text: str) -> Mapping[int, str]:
+    """The last table of `text` with lines `number<TAB>token`: each token, escaped, by its number.
+
+    Cached, because hundreds of questions are asked about one input.
+    """
+    start = f"\n{text}".rfind(f"\n{START}\n")
+    match = _TABLE.match(text, start) if start >= 0 else None
+    rows = (row.partition("\t") for row in match[1].split("\n")) if match else ()
+    found = {int(number): token for number, tab, token in rows if tab and number.isdecimal()}
+    return MappingProxyType(found)
+
+
+def last_explanation(text: str) -> tuple[str, int] | None:
+    """The last explanation of `text` and where its line ends; None where there is none."""
+    start = f"\n{text}".rfind(f"\n{EXPLANATION}")
+    if start < 0:
+        return None
+    line = text[start:].split("\n", 1)[0]
+    return line[len(EXPLANATION) :], start + len(line)
 
 
 def asks_for_simulation(table: list[Line]) -> bool:

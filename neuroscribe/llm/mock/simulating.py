@@ -41,20 +41,34 @@ def distribution(token: str, explanation: str, seed: int) -> Mapping[str, float]
     return _bell(round(_level(bare(unescape(token)).casefold(), explanation, seed), 1))
 
 
+def named_level(token: str, explanation: str) -> float:
+    """How far a token (not escaped) is what the explanation names, 0..10; 0 where it is not.
+
+    >>> named_level(" Raw", 'the token "raw"'), named_level(" the", 'the token "raw"')
+    (9.0, 0.0)
+    """
+    return _matched(bare(token).casefold(), explanation) or 0.0
+
+
 def likeliest(alternatives: Mapping[str, float]) -> int:
     """The number that the mock writes, given its distribution."""
     return max(range(MAX_LEVEL + 1), key=lambda level: alternatives[str(level)])
 
 
 def _level(word: str, explanation: str, seed: int) -> float:
+    matched = _matched(word, explanation)
+    if matched is not None:
+        return matched
+    digest = hashlib.blake2b(f"{seed}\0{word}\0{explanation}".encode("utf-8", "replace"))
+    return _BACKGROUND * digest.digest()[0] / 255
+
+
+def _matched(word: str, explanation: str) -> float | None:
     named = _named_levels(explanation)
     if word in named:
         return named[word]
     shared = [level for other, level in named.items() if _share_an_end(word, other)]
-    if shared:
-        return _PART_SHARE * max(shared)
-    digest = hashlib.blake2b(f"{seed}\0{word}\0{explanation}".encode("utf-8", "replace"))
-    return _BACKGROUND * digest.digest()[0] / 255
+    return _PART_SHARE * max(shared) if shared else None
 
 
 @lru_cache(maxsize=4096)

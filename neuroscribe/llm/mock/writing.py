@@ -1,4 +1,9 @@
-"""What the mock writes in answer to a chat, token by token with the alternatives it had."""
+"""What the mock writes in answer to a chat, token by token with the alternatives it had.
+
+It tells what is wanted as a person would, by the form of the question (`questions.question_in`):
+tables with `unknown` values, numbered texts to judge, sentences to write; else it explains what is
+shown, tables or marked texts.
+"""
 
 import hashlib
 import json
@@ -9,7 +14,9 @@ from typing import Any
 
 from neuroscribe.llm.mock.abilities import Abilities
 from neuroscribe.llm.mock.explaining import MOST_WORDS, explain
+from neuroscribe.llm.mock.judging import intruder, sentences, verdict
 from neuroscribe.llm.mock.misbehaviour import Fault
+from neuroscribe.llm.mock.questions import Question, marked_tables, question_in
 from neuroscribe.llm.mock.reading import (
     Line,
     asks_for_simulation,
@@ -53,11 +60,15 @@ def write(
         faults: what goes wrong.
     """
     table = last_table(f"\n{messages[-1]}")
-    ignores_schema = "ignored_schema" in faults
+    ignores_schema = schema is not None and "ignored_schema" in faults
     if not asks_for_simulation(table):
+        question = question_in(messages, schema)
+        if question is not None and not ignores_schema:
+            short = "wrong_length" in faults
+            return _judged(question, seed, sample, abilities, one_too_few=short)
         if schema is not None and not ignores_schema:
             return _plain(json.dumps(instance_of(schema, messages[-1], seed)), abilities)
-        known = tables(messages[-1])
+        known = tables(messages[-1]) or marked_tables(messages[-1])
         words = MOST_WORDS if sample == 0 else 1 + sample % MOST_WORDS
         return _plain(explain(known, words) if known else _OTHERWISE, abilities)
     kept = table[:-1] if "wrong_length" in faults else table
@@ -106,6 +117,29 @@ def _plain(text: str, abilities: Abilities) -> list[Written]:
 
 def _sure(piece: str) -> Written:
     return Written(piece, {piece: _SURE, (" " if piece == "\n" else "\n"): _UNSURE})
+
+
+def _judged(
+    question: Question, seed: int, sample: int, abilities: Abilities, *, one_too_few: bool
+) -> list[Written]:
+    """The answer to a judge's question, as a JSON object; digits carry what they compete with."""
+    texts = question.texts[: len(question.texts) - one_too_few]
+    match question.task:
+        case "fits":
+            explanation = question.explanation or ""
+            tops = [verdict(explanation, text, seed + sample) for text in texts]
+            value: Any = [int(next(iter(top))) for top in tops]
+        case "intruder":
+            tops = [intruder(question.explanation, question.texts, seed + sample)]
+            value = int(next(iter(tops[0])))
+        case "texts":
+            count = question.count - one_too_few
+            tops, value = [], sentences(question.explanation or "", count, seed + sample)
+    waiting = iter(tops)
+    return [
+        Written(each.token, next(waiting)) if each.token.isdecimal() and tops else each
+        for each in _plain(json.dumps({question.key: value}), abilities)
+    ]
 
 
 def _table(

@@ -34,17 +34,18 @@ def first_choice(body: Mapping[str, Any]) -> Mapping[str, Any] | Outcome:
 
 
 def usage(body: Mapping[str, Any]) -> Counted:
-    """Tokens that the endpoint counted; none where it does not say."""
+    """Tokens that the endpoint counted, by either name; none where it does not say."""
     counted = body.get("usage")
     counted = counted if isinstance(counted, dict) else {}
     return Counted(
-        input_tokens=_count(counted.get("prompt_tokens")),
-        output_tokens=_count(counted.get("completion_tokens")),
+        input_tokens=_count(counted, "prompt_tokens", "input_tokens"),
+        output_tokens=_count(counted, "completion_tokens", "output_tokens"),
     )
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _count(counted: Mapping[str, Any], *names: str) -> int:
+    values = (counted.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int)), 0)
 
 
 def shortened(text: str) -> str:

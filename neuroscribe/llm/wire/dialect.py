@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuroscribe.llm.wire.decisions import Form
+
 OPTIONAL = ("temperature", "seed", "reasoning_effort")
 """Parameters that an answer is possible without."""
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -31,6 +33,8 @@ class Dialect:
     refused: set[str] = field(default_factory=set)
     zero_tokens: bool = True
     """Whether `/completions` takes `max_tokens: 0`."""
+    decisions: Form | None = None
+    """Which form of typed questions it takes; None while nobody has found out."""
     reasons: bool = False
     """Whether it was seen to spend its whole limit on reasoning."""
 

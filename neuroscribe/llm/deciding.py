@@ -1,0 +1,46 @@
+"""Finding out which form of typed questions an endpoint speaks, once, and asking in it.
+
+While nobody knows, one request finds out for all: it tries the forms in turn, and a status that
+says "no such address" (`wire.decisions.NOT_THERE`) moves it on. Nothing but an answer settles the
+matter. A request with more questions than the endpoint takes at once is asked in parts.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from typing import Any
+
+from neuroscribe.llm.gather import gather
+from neuroscribe.llm.outcome import Outcome
+from neuroscribe.llm.protocol import DecideRequest
+from neuroscribe.llm.wire.decisions import FORMS, NOT_THERE, Form, merged, parts
+from neuroscribe.llm.wire.dialect import Dialect
+
+AskPart = Callable[[DecideRequest, Form], Coroutine[Any, Any, Outcome]]
+
+
+async def decide(
+    request: DecideRequest, dialect: Dialect, finding_out: asyncio.Lock, ask: AskPart
+) -> Outcome:
+    """Ask all questions of a request.
+
+    Args:
+        request: with any number of questions.
+        dialect: learns the form.
+        finding_out: held while the form is not known.
+        ask: asks one part in one form; an unknown address is a `failed` outcome with its status.
+
+    Returns:
+        the merged outcome; where the endpoint speaks no form, that of the first one tried.
+    """
+    async with nullcontext() if dialect.decisions else finding_out:
+        first: Outcome | None = None
+        for form in (dialect.decisions,) if dialect.decisions else FORMS:
+            answers = await gather(ask(part, form) for part in parts(request, form))
+            outcome = merged(answers)
+            if outcome.came:
+                dialect.decisions = form
+            if outcome.http_status not in NOT_THERE:
+                return outcome
+            first = first or outcome
+    return first or outcome
