@@ -104,6 +104,18 @@ def taught(
     return Taught(correlation=pearson(truth, predicted.tolist()), chosen=chosen)
 
 
+@dataclass(frozen=True)
+class KnownVectors:
+    """A sentence encoder that knows its texts."""
+
+    vectors: Mapping[str, Floats]
+    name: str = "synthetic"
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of the texts."""
+        return np.stack([self.vectors[text] for text in texts]).astype(np.float32)
+
+
 def synthetic_unit(seed: int) -> tuple[UnitRecord, Embed, list[Exemplar]]:
     """A unit that is an OR of three concepts: its record, the embeddings, all `test` sequences."""
     generator = np.random.default_rng(seed)
@@ -126,9 +138,6 @@ def synthetic_unit(seed: int) -> tuple[UnitRecord, Embed, list[Exemplar]]:
         if split == "test":
             held_out = [_exemplar(s, p, "random", 0) for s, p in zip(sequences, peaks, strict=True)]
 
-    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.stack([vectors[text] for text in texts]).astype(np.float32)
-
     statistics = UnitStatistics(
         n_tokens=len(SPLITS) * SEQUENCES,
         mean=0.0,
@@ -147,7 +156,7 @@ def synthetic_unit(seed: int) -> tuple[UnitRecord, Embed, list[Exemplar]]:
     record = UnitRecord(
         unit=UnitId("synthetic", seed), statistics=statistics, exemplars=tuple(exemplars)
     )
-    return record, embed, held_out
+    return record, KnownVectors(vectors), held_out
 
 
 def compare(

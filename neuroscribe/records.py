@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, get_args
 
 from neuroscribe import heatmap
@@ -229,7 +230,7 @@ class UnitRecord:
             if exemplar.sequence.split == split and kind in (None, exemplar.kind)
         )
 
-    @property
+    @cached_property
     def max_activation(self) -> float:
         """The largest value ever recorded on the train split: the 10 of the 0..10 scale.
 

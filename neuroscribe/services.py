@@ -35,12 +35,6 @@ from neuroscribe.records import (
 Array = NDArray[np.float32]
 Values = Sequence[float | None]
 
-Embed = Callable[[Sequence[str]], Array]
-"""From texts to `[texts, dimensions]`, rows of length 1."""
-
-Negatives = Callable[[UnitRecord, Split, Sequence[Exemplar], int], list[Exemplar]]
-"""From a record, a split, the positives and a number to sequences on which the unit is silent
-(`firing.fires` is False): at most that many, fewer where there are no more."""
 
 Calibrate = Callable[[Values, Sequence[float]], Callable[[Values], Sequence[float | None]] | None]
 """From simulated values and truth to a map between their scales; None if nothing can be fitted."""
@@ -48,6 +42,35 @@ Calibrate = Callable[[Values, Sequence[float]], Callable[[Values], Sequence[floa
 Simulate = Callable[..., Any]
 """A `simulator.Simulator`: from an explanation and tokens (and, by keyword, `token_ids` and
 `record`) to a dialogue that ends in a `records.Prediction`."""
+
+
+@runtime_checkable
+class Embed(Protocol):
+    """A sentence encoder."""
+
+    @property
+    def name(self) -> str:
+        """As the user gave it, such as `minilm`."""
+
+    def __call__(self, texts: Sequence[str]) -> Array:
+        """Vectors `[texts, dimensions]`, rows of length 1."""
+
+
+@runtime_checkable
+class Negatives(Protocol):
+    """Chooses sequences on which a unit is silent."""
+
+    @property
+    def name(self) -> str:
+        """The registered name; it is part of the name of a judge's report set."""
+
+    def __call__(
+        self, record: UnitRecord, split: Split, positives: Sequence[Exemplar], count: int
+    ) -> list[Exemplar]:
+        """At most `count` sequences of a split for which `firing.fires` is False.
+
+        None of them is among the positives; there are fewer where there are no more.
+        """
 
 
 @runtime_checkable

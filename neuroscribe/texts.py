@@ -15,6 +15,7 @@ from neuroscribe.notation import escape, unescape
 OPEN = "⟦"
 CLOSE = "⟧"
 
+_BACKSLASH = "\\"
 _BRACKET = re.compile(f"[{OPEN}{CLOSE}]")
 _NUMBERED = re.compile(r"^(\d+)\. (.*)$", re.MULTILINE)
 _MARKED = re.compile(rf"(?<!\\)((?:\\\\)*){OPEN}((?:[^\\{CLOSE}]|\\.)*){CLOSE}")
@@ -82,6 +83,18 @@ def read_numbered(text: str) -> list[str]:
         elif number == len(texts) + 1:
             texts.append(match[2])
     return texts
+
+
+def explanation_line(explanation: str) -> str:
+    r"""The line that states an explanation, on one line whatever it holds.
+
+    Explanations quote tokens as the prompts show them, so a backslash stays as it is.
+
+    >>> explanation_line('the tokens "\\n"\nand "<end>"')
+    'Explanation: the tokens "\\n" and "\\<end>"\n'
+    """
+    parts = " ".join(explanation.split()).split(_BACKSLASH)
+    return f"Explanation: {_BACKSLASH.join(map(escape, parts))}\n"
 
 
 def _escape(token: str) -> str:

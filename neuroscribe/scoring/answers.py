@@ -45,9 +45,17 @@ class Answer(Generic[ValueT]):
 def ask(
     request: ChatRequest, read: Callable[[Reply], ValueT | Problem]
 ) -> Dialogue[Answer[ValueT]]:
-    """Ask once, and once more (as the next sample) where the answer cannot be read."""
+    """Ask once, and once more where the answer cannot be read (as the next sample).
+
+    Some endpoints give log-probabilities or follow a schema, but not both at once: where nothing
+    came although log-probabilities were wanted, the second time does without them, because a
+    verdict without a probability is worth more than none.
+    """
     for attempt in range(_ATTEMPTS):
         (reply,) = yield [replace(request, sample=request.sample + attempt)]
+        if reply.status == "failed" and request.top_logprobs and attempt + 1 < _ATTEMPTS:
+            request = replace(request, top_logprobs=0)
+            continue
         status: Status = reply.status
         reason = reply.reason or f"the reply is {status!r}"
         if status == "ok":

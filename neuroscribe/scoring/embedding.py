@@ -25,16 +25,14 @@ class Embedding(Contrasting):
     """The embedding scorer."""
 
     embed: Embed
-    embedder: str = "minilm"
-    """Name of the sentence encoder that `embed` is: it is part of the score's key."""
 
     name: ClassVar[str] = "embedding"
     needs: ClassVar[tuple[str, ...]] = ("embed", "negatives")
 
     @property
     def judge(self) -> str:
-        """The encoder."""
-        return f"embed:{self.embedder}"
+        """The encoder: it is part of the score's key."""
+        return f"embed:{self.embed.name}"
 
     def __call__(self, case: ScoringCase) -> Dialogue[ScoringResult]:
         """Rank and score; asks nothing.

@@ -20,10 +20,11 @@ from neuroscribe.scoring.answers import Answer, Problem, ask, read_key
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.contrast import check_settings
 from neuroscribe.scoring.held_out import check_apart, texts_of
-from neuroscribe.scoring.judging import explanation_line, object_schema
+from neuroscribe.scoring.judging import object_schema
 from neuroscribe.scoring.opinions import Opinion
 from neuroscribe.scoring.verdicts import Panel, scores_of
 from neuroscribe.services import SubjectRunner
+from neuroscribe.texts import explanation_line
 
 TEXTS = "texts"
 """The key of the answer."""

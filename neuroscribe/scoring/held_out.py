@@ -49,7 +49,11 @@ def check_apart(record: UnitRecord, used: Mapping[Split, Sequence[Exemplar]]) ->
     ids = {split: {each.sequence.sequence_id for each in record.select(split)} for split in SPLITS}
     for split, exemplars in used.items():
         for other in SPLITS:
-            overlap = ids[other] & {each.sequence.sequence_id for each in exemplars}
+            overlap = {
+                each.sequence.sequence_id
+                for each in exemplars
+                if each.sequence.split == other or each.sequence.sequence_id in ids[other]
+            }
             if other != split and overlap:
                 raise RecordError(
                     f"sequences {sorted(overlap)} of {record.unit} are in {other} and in {split}"

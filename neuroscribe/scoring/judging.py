@@ -15,7 +15,6 @@ from typing import Any
 from neuroscribe import texts
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
-from neuroscribe.notation import escape
 from neuroscribe.records import content_hash
 from neuroscribe.scoring.answers import Answer, Problem, ask, digit_probabilities, read_key
 from neuroscribe.scoring.opinions import Item, Opinion
@@ -27,8 +26,6 @@ FITS = "fits"
 """The key of the answer."""
 TOP_LOGPROBS = 20
 """Alternatives wanted at each digit."""
-
-_BACKSLASH = "\\"
 
 
 def judged(
@@ -81,17 +78,8 @@ def question(explanation: str | None, shown: Sequence[str]) -> str:
     <BLANKLINE>
     Number of texts: 2
     """
-    stated = "" if explanation is None else f"{explanation_line(explanation)}\n"
+    stated = "" if explanation is None else f"{texts.explanation_line(explanation)}\n"
     return f"{stated}{texts.numbered(shown)}\nNumber of texts: {len(shown)}\n"
-
-
-def explanation_line(explanation: str) -> str:
-    r"""The line that states an explanation, on one line whatever it holds.
-
-    Explanations quote tokens as tables show them, so a backslash stays as it is.
-    """
-    parts = " ".join(explanation.split()).split(_BACKSLASH)
-    return f"Explanation: {_BACKSLASH.join(map(escape, parts))}\n"
 
 
 def object_schema(key: str, value: Mapping[str, Any]) -> Mapping[str, Any]:

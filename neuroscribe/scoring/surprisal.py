@@ -17,9 +17,9 @@ from neuroscribe.llm.protocol import Capabilities, ContinuationRequest, Dialogue
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.contrast import Contrasting
 from neuroscribe.scoring.held_out import texts_of
-from neuroscribe.scoring.judging import explanation_line
 from neuroscribe.scoring.opinions import Item, Opinion
 from neuroscribe.scoring.verdicts import verdict_result
+from neuroscribe.texts import explanation_line
 
 NOTHING = "nothing in particular"
 """The explanation that says nothing."""

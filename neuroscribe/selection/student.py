@@ -62,9 +62,8 @@ class KernelStudent:
 
     @property
     def name(self) -> str:
-        """With the name of the sentence encoder, if it has one."""
-        encoder = getattr(self.embed, "name", None)
-        return f"kernel:{encoder}" if encoder else "kernel"
+        """With the name of the sentence encoder."""
+        return f"kernel:{self.embed.name}"
 
     def __post_init__(self) -> None:
         for setting in ("sharpness", "context", "same_token", "same_pair"):

@@ -121,6 +121,8 @@ class _Workshop:
                 capabilities=self._services.capabilities,
             )
         explanations = [replace(each, exemplars=self.exemplars) for each in explanations]
+        if chosen is not None and not chosen.exemplars and chosen.reason is not None:
+            explanations = [replace(each, reason=chosen.reason) for each in explanations]
         return Explained(explanations, _lesson(record, chosen))
 
 

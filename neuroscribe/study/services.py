@@ -128,8 +128,10 @@ class Services:
     def embed(self) -> Embed:
         """The sentence encoder."""
         # Loads torch.
-        from neuroscribe.subjects.embedding import open_embedder  # noqa: PLC0415
+        from neuroscribe.subjects.embedding import Embedder, open_embedder  # noqa: PLC0415
 
+        if self._embedder == self._manifest["subject"]["name"]:
+            return Embedder(self._subject)
         return open_embedder(self._embedder, device=self._device)
 
     @cached_property
@@ -144,7 +146,14 @@ class Services:
         # Loads torch.
         from neuroscribe.subjects.pool import SequencePool  # noqa: PLC0415
 
-        return SequencePool(self._subject, self._sequences, embed=self.embed, limit=POOL_SEQUENCES)
+        return SequencePool(
+            self._subject,
+            self._sequences,
+            self.embed,
+            # One pass measures them all.
+            sites=[(site["name"], 1) for site in self._manifest["subject"]["sites"]],
+            limit=POOL_SEQUENCES,
+        )
 
     @cached_property
     def subject(self) -> "Runner":

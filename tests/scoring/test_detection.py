@@ -22,6 +22,7 @@ from tests.scoring.oracle import (
     said,
     shown,
 )
+from tests.services import Texts
 
 SILENT = SilentTexts()
 WRONG = "names of colours"
@@ -100,7 +101,7 @@ def test_a_judge_without_log_probabilities_has_no_area_under_the_curve(unit):
 
 
 def test_few_silent_texts_are_met_by_as_few_firing_ones(unit):
-    few = lambda *arguments: SILENT(*arguments)[:3]  # noqa: E731
+    few = Texts(lambda *arguments: SILENT(*arguments)[:3])
     scorer = Detection(negatives=few, capabilities=CAPABLE)
     result, _ = finish(scorer(case_of(unit.record, unit.explanation)), oracle)
     assert Counter(j.truth for j in result.judgements) == {True: 3, False: 3}
@@ -132,13 +133,26 @@ def test_a_short_answer_is_asked_for_once_more_and_then_its_texts_are_missing(un
         assert (score.value, score.coverage, score.reliable) == (1.0, 0.75, False)
 
 
+def test_an_endpoint_that_gives_a_schema_or_log_probabilities_but_not_both_is_asked_again(unit):
+    def judge(request):
+        if request.top_logprobs:
+            return Reply(status="failed", llm="judge", created_at=NOON, reason="none were given")
+        return oracle(request)
+
+    result, rounds = detect(unit, judge)
+    assert [len(requests) for requests in rounds] == [8, 8]
+    found = by_metric(result)
+    assert (found["balanced_accuracy"].value, found["balanced_accuracy"].coverage) == (1.0, 1.0)
+    assert found["auc"].value is None
+
+
 @pytest.mark.parametrize("status", ["failed", "refused", "skipped"])
 def test_where_nobody_answers_there_is_no_value_and_the_reason_says_why(unit, status):
     def silent(_):
         return Reply(status=status, llm="judge", created_at=NOON, reason="the line is dead")
 
     result, rounds = detect(unit, silent)
-    assert len(rounds) == 1
+    assert len(rounds) == (2 if status == "failed" else 1)
     assert {judgement.status for judgement in result.judgements} == {status}
     for score in result.scores:
         assert (score.value, score.coverage) == (None, 0.0)
@@ -147,7 +161,7 @@ def test_where_nobody_answers_there_is_no_value_and_the_reason_says_why(unit, st
 
 
 def test_without_silent_texts_nothing_is_asked(unit):
-    scorer = Detection(negatives=lambda *_: [], capabilities=CAPABLE)
+    scorer = Detection(negatives=Texts(lambda *_: []), capabilities=CAPABLE)
     result, rounds = finish(scorer(case_of(unit.record, unit.explanation)), oracle)
     assert (rounds, result.judgements) == ([], ())
     for score in result.scores:
@@ -168,17 +182,21 @@ def test_a_unit_that_never_fires_is_not_judged(unit):
 
 
 def test_a_negative_that_fires_is_an_error(unit):
-    scorer = Detection(negatives=lambda *_: firing, capabilities=CAPABLE)
+    scorer = Detection(negatives=Texts(lambda *_: firing), capabilities=CAPABLE)
     firing = [e for e in unit.record.select("test", "random") if fires(unit.record, e)]
     with pytest.raises(RecordError, match=r"mlp.0/0 fires on sequence \d+, which was given as one"):
         next(scorer(case_of(unit.record, unit.explanation)))
 
 
 @pytest.mark.parametrize("split", ["train", "calibration", "valid"])
-def test_a_negative_of_another_split_is_an_error(unit, split):
-    scorer = Detection(
-        negatives=lambda record, _, *rest: SILENT(record, split, *rest), capabilities=CAPABLE
-    )
+def test_a_negative_of_another_split_is_an_error_even_where_the_record_lacks_it(unit, split):
+    @Texts
+    def negatives(record, _, positives, n):
+        found = SILENT(record, split, positives, n)
+        sequences = [replace(e.sequence, sequence_id=-e.sequence.sequence_id) for e in found]
+        return [replace(e, sequence=s) for e, s in zip(found, sequences, strict=True)]
+
+    scorer = Detection(negatives=negatives, capabilities=CAPABLE)
     with pytest.raises(RecordError, match=rf"are in {split} and in test"):
         next(scorer(case_of(unit.record, unit.explanation)))
 

@@ -21,11 +21,13 @@ from tests.planted import (
     tokenise,
 )
 from tests.scoring.oracle import CAPABLE, case_of, coin, finish, oracle, value_of
+from tests.services import Encoder
 
 SILENT = SilentTexts()
-N_SEEDS = 30
+N_SEEDS = 20
 
 
+@Encoder
 def knowing(texts):
     """Embeds by what rules a text follows; an explanation by the rule that it states."""
     rows = []
@@ -40,6 +42,7 @@ def knowing(texts):
 def blind(seed):
     """Embeds by a hash."""
 
+    @Encoder
     def embed(texts):
         digests = [hashlib.blake2b(f"{seed} {text}".encode()).digest() for text in texts]
         rows = np.array([np.frombuffer(digest, dtype=np.uint8) for digest in digests]) - 127.5

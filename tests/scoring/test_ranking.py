@@ -10,6 +10,7 @@ from neuroscribe.scoring.embedding import Embedding
 from neuroscribe.scoring.surprisal import NOTHING, Surprisal
 from tests.planted import SilentTexts, planted_units
 from tests.scoring.oracle import CAPABLE, NOON, PLAIN, case_of, finish, ok, oracle
+from tests.services import Encoder
 
 SILENT = SilentTexts()
 UNIT = planted_units()[0]
@@ -66,12 +67,13 @@ def test_an_endpoint_without_log_probabilities_of_prompts_is_not_asked():
 
 
 def test_an_encoder_asks_nobody_and_is_named_as_the_judge():
+    @Encoder
     def embed(texts):
         seen.extend(texts)
         return np.eye(len(texts), 4, dtype=np.float32)
 
     seen = []
-    scorer = Embedding(negatives=SILENT, embed=embed, embedder="toy")
+    scorer = Embedding(negatives=SILENT, embed=embed)
     result, rounds = finish(scorer(case_of(UNIT.record, UNIT.explanation)), oracle)
     assert rounds == []
     assert seen[0] == UNIT.explanation
@@ -83,10 +85,10 @@ def test_an_encoder_asks_nobody_and_is_named_as_the_judge():
 
 
 def test_an_encoder_is_the_judge_even_where_there_is_nothing_to_judge():
-    scorer = Embedding(negatives=SILENT, embed=lambda _: pytest.fail("embedded"))
+    scorer = Embedding(negatives=SILENT, embed=Encoder(lambda _: pytest.fail("embedded")))
     record = replace(UNIT.record, exemplars=UNIT.record.select("train"))
     result, _ = finish(scorer(case_of(record, UNIT.explanation)), oracle)
     (score,) = result.scores
     assert (score.llm, score.value, score.reason) == (
-        "embed:minilm", None, "no top sequences in the test split",
+        "embed:toy", None, "no top sequences in the test split",
     )  # fmt: skip

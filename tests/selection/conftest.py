@@ -16,6 +16,7 @@ from neuroscribe.records import (
     UnitRecord,
     UnitStatistics,
 )
+from tests.services import Encoder
 
 WORDS = ("rain", "snow", "sun", "wind")
 
@@ -63,6 +64,7 @@ def record(*exemplars) -> UnitRecord:
     return UnitRecord(unit=UnitId("mlp.0", 1), statistics=statistics, exemplars=exemplars)
 
 
+@Encoder
 def embed(texts) -> np.ndarray:
     """How often each letter occurs, scaled to length 1."""
     counts = np.array([[text.count(letter) + 0.1 for letter in "adinorsuw"] for text in texts])

@@ -7,8 +7,10 @@ import pytest
 
 from neuroscribe.errors import InputError
 from neuroscribe.selection.student import KernelStudent, resting_activation
+from tests.services import Encoder
 
 
+@Encoder
 def axes(texts):
     """`rain` alone on one axis, everything else on the other."""
     return np.array([[1, 0] if text == "rain" else [0, 1] for text in texts], dtype=np.float32)
@@ -64,14 +66,7 @@ def test_the_resting_activation_is_the_mean_of_random_train_exemplars(make):
 
 
 def test_the_student_is_named_after_its_encoder(make):
-    class Encoder:
-        name = "minilm"
-
-        def __call__(self, texts):
-            return axes(texts)
-
-    assert KernelStudent(embed=Encoder()).name == "kernel:minilm"
-    assert KernelStudent(embed=axes).name == "kernel"
+    assert KernelStudent(embed=axes).name == "kernel:toy"
 
 
 @pytest.mark.parametrize("setting", ["sharpness", "context", "same_token", "same_pair"])

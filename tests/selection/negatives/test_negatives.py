@@ -10,6 +10,7 @@ from neuroscribe.firing import fires
 from neuroscribe.selection.negatives.hard import HardNegatives
 from neuroscribe.selection.negatives.near_miss import NearMissNegatives, most_correlated
 from neuroscribe.selection.negatives.random import RandomNegatives
+from tests.services import Encoder
 
 
 def ids(exemplars):
@@ -21,6 +22,7 @@ def unit_one(make, *more):
     return make.record(make.exemplar(1000, 2.0), *more)
 
 
+@Encoder
 def first_axis(texts):
     return np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (len(texts), 1))
 
