@@ -19,10 +19,27 @@ def decoder(tmp_path_factory) -> Path:
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator([" ".join(WORDS)] * 4, vocab_size=300, min_frequency=2)
     PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = GPT2Config(vocab_size=300, n_positions=32, n_embd=16, n_layer=2, n_head=2, n_inner=32)
-    GPT2LMHeadModel(config).save_pretrained(folder)
+    _random_model().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sharp_decoder(decoder, tmp_path_factory) -> Path:
+    """The same decoder with neurons that are silent on most tokens, as trained ones are."""
+    folder = tmp_path_factory.mktemp("sharp")
+    PreTrainedTokenizerFast.from_pretrained(decoder).save_pretrained(folder)
+    model = _random_model()
+    for block in model.transformer.h:
+        block.mlp.c_fc.weight.data *= 100
+    model.save_pretrained(folder)
+    return folder
+
+
+def _random_model() -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=300, n_positions=32, n_embd=16, n_layer=2, n_head=2, n_inner=32)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -40,4 +57,17 @@ def recorded(tmp_path, decoder, corpus) -> Study:
     """A study with its recording done."""
     study = Study.create(tmp_path / "study", subject=str(decoder), corpus=corpus)
     study.record(sequence_length=16, top_k=4, n_random=4, batch_size=8)
+    return study
+
+
+@pytest.fixture
+def sharp(tmp_path, sharp_decoder) -> Study:
+    """A study whose units fire on some texts and are silent on others."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for i in range(80):
+        words = [WORDS[(i + (i * j) % 3) % len(WORDS)] for j in range(40)]
+        (folder / f"{i:02}.txt").write_text(" ".join(words), encoding="utf-8")
+    study = Study.create(tmp_path / "study", subject=str(sharp_decoder), corpus=f"text:{folder}")
+    study.record(sequence_length=16, top_k=6, n_random=12, batch_size=8)
     return study
