@@ -30,6 +30,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/recorder.py
+	$(BIN)/python benchmarks/llm.py
+	$(BIN)/python benchmarks/local_simulation.py
+	$(BIN)/python benchmarks/teaching.py
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

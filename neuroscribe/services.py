@@ -40,7 +40,7 @@ Calibrate = Callable[[Values, Sequence[float]], Callable[[Values], Sequence[floa
 """From simulated values and truth to a map between their scales; None if nothing can be fitted."""
 
 Simulate = Callable[..., Any]
-"""A `simulator.Simulator`: from an explanation and tokens (and, by keyword, `token_ids` and
+"""As a `simulator.Simulator`: from an explanation and tokens (and, by keyword, `token_ids` and
 `record`) to a dialogue that ends in a `records.Prediction`."""
 
 

@@ -1,6 +1,6 @@
 """`neuroscribe show`: one unit in the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,7 +31,7 @@ def command(
     console = Console(highlight=False)
     _print_statistics(console, report)
     _print_explanations(report)
-    _print_scores(console, report.scores)
+    _print_scores(console, report)
     _print_exemplars(console, report)
 
 
@@ -49,34 +49,58 @@ def _print_explanations(report: "UnitReport") -> None:
         typer.echo("not explained yet")
     for explanation in report.explanations:
         said = explanation.text if explanation.status == "ok" else explanation.reason
+        how = [explanation.explainer, f"exemplars: {explanation.exemplars}", explanation.form]
+        if explanation.parent_id is not None:
+            how.append("a revision")
+        if explanation.selection_score is not None:
+            how.append(f"{explanation.selection_score:.3f} on valid")
+        if not explanation.selected:
+            how.append("not selected")
         typer.echo(
-            f"{explanation.llm} ({explanation.explainer}, {explanation.status}): "
+            f"{explanation.llm} ({', '.join([*how, explanation.status])}): "
             f"{heatmap.visible(said or '')}"
         )
 
 
-def _print_scores(console: "Console", scores: Sequence[Mapping[str, Any]]) -> None:
+def _print_scores(console: "Console", report: "UnitReport") -> None:
     from rich.table import Table
 
-    if not scores:
-        return
-    by = sorted({f"{row['scorer']} ({row['simulator']}) by {row['llm']}" for row in scores})
-    table = Table(
-        *("metric", "report set", "value", "95% interval", "random", "look-up"),
-        title="; ".join(by),
-        caption="random: another unit's explanation; look-up: without an LLM",
-    )
-    for row in scores:
-        interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-        table.add_row(
-            row["metric"],
-            row["report_set"],
-            _number(row["value"]) if row["value"] is not None else row["reason"],
-            interval,
-            _number(row["baseline_random_explanation"]),
-            _number(row["baseline_token_lookup"]),
+    texts = {each.explanation_id: each for each in report.explanations}
+    for explanation_id, rows in _grouped(report.scores, lambda row: row["explanation_id"]):
+        explanation = texts.get(explanation_id)
+        several = len({row["explanation_id"] for row in report.scores}) > 1
+        table = Table(
+            *("scorer", "by", "metric", "report set", "value", "95% interval"),
+            *("chance", "random", "look-up"),
+            title=f"{explanation.explainer}: {heatmap.visible(explanation.text or '')}"
+            if several and explanation is not None
+            else None,
+            caption="random: another unit's explanation; look-up: without an LLM",
         )
-    console.print(table)
+        for row in sorted(rows, key=lambda row: (row["scorer"], row["report_set"])):
+            interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+            by = f"{row['simulator']}, {row['llm']}" if row["simulator"] else row["llm"]
+            table.add_row(
+                row["scorer"],
+                by,
+                row["metric"],
+                row["report_set"],
+                _number(row["value"]) if row["value"] is not None else row["reason"],
+                interval,
+                _number(row["chance"]),
+                _number(row["baseline_random_explanation"]),
+                _number(row["baseline_token_lookup"]),
+            )
+        console.print(table)
+
+
+def _grouped(
+    rows: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], str]
+) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.items())
 
 
 def _print_exemplars(console: "Console", report: "UnitReport") -> None:

@@ -20,7 +20,11 @@ def command(directory: Directory) -> None:
     table = Table("stage", "outcome", "number", "share")
     table.add_row("record", "units", f"{status.n_units:,}", "")
     table.add_row("", "not explained", f"{status.unexplained:,}", "")
-    for stage, counts in (("explain", status.explanations), ("simulate", status.simulations)):
+    for stage, counts in (
+        ("explain", status.explanations),
+        ("simulate", status.simulations),
+        ("judge", status.judgements),
+    ):
         total = sum(counts.values())
         for name, count in sorted(counts.items()):
             table.add_row(stage, name, f"{count:,}", f"{count / total:.1%}")

@@ -7,7 +7,6 @@ matter. A request with more questions than the endpoint takes at once is asked i
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
 from typing import Any
 
 from neuroscribe.llm.gather import gather
@@ -33,14 +32,25 @@ async def decide(
     Returns:
         the merged outcome; where the endpoint speaks no form, that of the first one tried.
     """
-    async with nullcontext() if dialect.decisions else finding_out:
-        first: Outcome | None = None
-        for form in (dialect.decisions,) if dialect.decisions else FORMS:
-            answers = await gather(ask(part, form) for part in parts(request, form))
-            outcome = merged(answers)
-            if outcome.came:
+    if dialect.decisions is None:
+        async with finding_out:
+            # Another request may have found out meanwhile; then all go on side by side.
+            if dialect.decisions is None:
+                return await _find_out(request, dialect, ask)
+    return await _ask_in(dialect.decisions, request, ask)
+
+
+async def _find_out(request: DecideRequest, dialect: Dialect, ask: AskPart) -> Outcome:
+    tried: list[Outcome] = []
+    for form in FORMS:
+        outcome = await _ask_in(form, request, ask)
+        if outcome.http_status not in NOT_THERE:
+            if outcome.came and request.questions:
                 dialect.decisions = form
-            if outcome.http_status not in NOT_THERE:
-                return outcome
-            first = first or outcome
-    return first or outcome
+            return outcome
+        tried.append(outcome)
+    return tried[0]
+
+
+async def _ask_in(form: Form, request: DecideRequest, ask: AskPart) -> Outcome:
+    return merged(await gather(ask(part, form) for part in parts(request, form)))

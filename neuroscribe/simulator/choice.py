@@ -26,6 +26,8 @@ class Simulator(Protocol):
     """What the endpoint must offer, for messages to people."""
     preference: ClassVar[int | None]
     """`choose` takes the smallest that suits; None is never chosen, only named."""
+    asks: ClassVar[bool]
+    """Whether it asks an LLM at all; what does not names `none` as the LLM."""
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

@@ -34,6 +34,7 @@ class Decisions:
     name: ClassVar[str] = "decisions"
     needs: ClassVar[str] = "probabilities of the options of typed questions"
     preference: ClassVar[int | None] = 15
+    asks: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

@@ -25,6 +25,7 @@ class Direct:
     name: ClassVar[str] = "direct"
     needs: ClassVar[str] = "a simulator model in process, such as local:PATH"
     preference: ClassVar[int | None] = 5
+    asks: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

@@ -49,6 +49,7 @@ class GeneratedLogprobs:
     name: ClassVar[str] = "generated_logprobs"
     needs: ClassVar[str] = "log-probabilities of generated tokens"
     preference: ClassVar[int | None] = 20
+    asks: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

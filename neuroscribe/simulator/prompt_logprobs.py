@@ -58,6 +58,7 @@ class PromptLogprobs:
         'log-probabilities of prompt tokens and a tokenizer that keeps "10" whole'
     )
     preference: ClassVar[int | None] = 10
+    asks: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

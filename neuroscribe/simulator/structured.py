@@ -33,6 +33,7 @@ class Structured:
     name: ClassVar[str] = "structured"
     needs: ClassVar[str] = "answers that follow a JSON schema"
     preference: ClassVar[int | None] = 30
+    asks: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

@@ -44,6 +44,7 @@ class TokenByToken:
     name: ClassVar[str] = "token_by_token"
     needs: ClassVar[str] = "log-probabilities of generated tokens"
     preference: ClassVar[int | None] = None
+    asks: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:

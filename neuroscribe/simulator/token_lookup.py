@@ -27,6 +27,7 @@ class TokenLookup:
     name: ClassVar[str] = "token_lookup"
     needs: ClassVar[str] = "the unit's record, and no LLM"
     preference: ClassVar[int | None] = None
+    asks: ClassVar[bool] = False
 
     @classmethod
     def suits(cls, capabilities: Capabilities) -> bool:  # noqa: ARG003

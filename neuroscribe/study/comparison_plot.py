@@ -57,8 +57,8 @@ def plot(comparison: Comparison, path: Path, *, seed: int = 0) -> Path:
     )
     axes.set_ylim(len(pairings) - 0.5, -0.5)
     axes.set_xlabel(
-        f"difference of {comparison.scorer} {comparison.metric} ({comparison.report_set}), "
-        "unit by unit; bar: 95% interval of the mean"
+        f"difference of {comparison.scorer} {comparison.metric} ({comparison.report_set})\n"
+        "points: units; diamond and bar: mean and its 95% interval"
     )
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.llm.session import Estimate, Session
 from neuroscribe.records import Explanation, UnitId, content_hash
 from neuroscribe.scoring import Scorer, ScoringCase, ScoringResult
+from neuroscribe.study.explaining import NO_LLM
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
 from neuroscribe.study.services import Services
@@ -109,6 +110,8 @@ class _Key(NamedTuple):
 
 def _key(scorer: Scorer, services: Services, llm: str) -> _Key:
     simulator = services.simulator if "simulate" in scorer.needs else None
+    if simulator is not None and not services.simulate.asks:
+        return _Key(scorer.name, simulator, NO_LLM)
     return _Key(scorer.name, simulator, scorer.judge or llm)
 
 

@@ -19,8 +19,8 @@ from neuroscribe.errors import RegistryError, StudyError
 from neuroscribe.llm.protocol import Capabilities
 from neuroscribe.llm.session import Session
 from neuroscribe.records import Sequence as TokenSequence, Split, UnitId
-from neuroscribe.services import Calibrate, Embed, Negatives, Pool, Simulate, WeightTokens
-from neuroscribe.simulator import choose
+from neuroscribe.services import Calibrate, Embed, Negatives, Pool, WeightTokens
+from neuroscribe.simulator import Simulator, choose
 from neuroscribe.simulator.calibration import linear
 from neuroscribe.study.rating import Rate, rate_on_valid
 from neuroscribe.study.reading import Reader
@@ -109,9 +109,9 @@ class Services:
         return self._session.capabilities()
 
     @cached_property
-    def simulate(self) -> Simulate:
+    def simulate(self) -> Simulator:
         """The simulator."""
-        simulate: Simulate = registry.load("simulator", self.simulator)()
+        simulate: Simulator = registry.load("simulator", self.simulator)()
         return simulate
 
     @property

@@ -24,6 +24,10 @@ class StudyStatus:
     """Explanations by status."""
     simulations: Mapping[str, int]
     """Simulated sequences by status."""
+    judgements: Mapping[str, int]
+    """Judged texts by status."""
+    explained: int
+    """Units with at least one explanation; by several methods they have several."""
     scored: int
     """Explanations with at least one score."""
     reliable_share: float | None
@@ -41,21 +45,23 @@ class StudyStatus:
     @property
     def unexplained(self) -> int:
         """Recorded units without an explanation."""
-        return self.n_units - self.explanations.get("ok", 0)
+        return self.n_units - self.explained
 
 
 MOST_REASONS = 5
+_OF_EXPLANATIONS = ["site", "unit", "polarity", "status", "reason", "cost_usd"]
 
 
 def status_of(root: Path, manifest: Mapping[str, Any]) -> StudyStatus:
     """Read a study's state off its tables."""
-    explanations = store.load(root, "explanations", columns=["status", "reason", "cost_usd"])
+    explanations = store.load(root, "explanations", columns=_OF_EXPLANATIONS)
     simulations = store.load(root, "simulations", columns=["status", "reason"])
+    judgements = store.load(root, "judgements", columns=["status", "reason"])
     scores = store.load(root, "scores", columns=["explanation_id", "reliable"])
     sites = store.read(root, "units", columns=["site"])["site"].to_pylist()
     reasons = Counter(
         _headline(reason)
-        for table in (explanations, simulations)
+        for table in (explanations, simulations, judgements)
         for reason in table["reason"].to_pylist()
         if reason is not None
     )
@@ -64,8 +70,16 @@ def status_of(root: Path, manifest: Mapping[str, Any]) -> StudyStatus:
         corpus=manifest["corpus"]["name"],
         n_tokens=manifest["recorded"]["tokens"],
         units=dict(Counter(sites)),
+        explained=len(
+            {
+                (row["site"], row["unit"], row["polarity"])
+                for row in explanations.to_pylist()
+                if row["status"] == "ok"
+            }
+        ),
         explanations=dict(Counter(explanations["status"].to_pylist())),
         simulations=dict(Counter(simulations["status"].to_pylist())),
+        judgements=dict(Counter(judgements["status"].to_pylist())),
         scored=len(pc.unique(scores["explanation_id"])),
         reliable_share=pc.mean(scores["reliable"]).as_py(),
         reasons=tuple(reasons.most_common(MOST_REASONS)),

@@ -27,8 +27,9 @@ class UnitReport:
         record = self.record
         explanations = "".join(
             f"<li>{html.escape(explanation.text or explanation.reason or '')} "
-            f"<small>({html.escape(explanation.explainer)}, {html.escape(explanation.llm)}, "
-            f"{html.escape(explanation.status)})</small></li>"
+            f"<small>({html.escape(explanation.explainer)}, exemplars: "
+            f"{html.escape(explanation.exemplars)}, {explanation.form}, "
+            f"{html.escape(explanation.llm)}, {explanation.status})</small></li>"
             for explanation in self.explanations
         )
         largest = record.max_activation
@@ -39,7 +40,8 @@ class UnitReport:
             for exemplar in self.shown_exemplars()
         )
         scores = "".join(
-            f"<tr><td>{html.escape(str(row['metric']))}</td>"
+            f"<tr><td>{html.escape(str(row['scorer']))}</td>"
+            f"<td>{html.escape(str(row['metric']))}</td>"
             f"<td>{html.escape(str(row['report_set']))}</td>"
             f"<td>{_number(row['value'])}</td>"
             f"<td>{_number(row['baseline_random_explanation'])}</td>"
@@ -49,7 +51,7 @@ class UnitReport:
         return (
             f"<h4>{html.escape(str(record.unit))}</h4>"
             f"<ul>{explanations}</ul>"
-            "<table><tr><th>metric</th><th>report set</th><th>value</th>"
+            "<table><tr><th>scorer</th><th>metric</th><th>report set</th><th>value</th>"
             f"<th>random explanation</th><th>token look-up</th></tr>{scores}</table>"
             f"<table><tr><th>peak</th><th>exemplar (train)</th></tr>{rows}</table>"
         )

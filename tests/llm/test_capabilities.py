@@ -6,12 +6,13 @@ from neuroscribe.llm.mock import Abilities, Misbehaviour
 from neuroscribe.llm.protocol import Capabilities
 
 
-def able(*, prompt=True, generated=True, schema=True, splits=False):
+def able(*, prompt=True, generated=True, schema=True, splits=False, decisions=True):
     return Capabilities(
         prompt_logprobs=prompt,
         generated_logprobs=generated,
         json_schema=schema,
         splits_ten=splits,
+        decisions=decisions,
     )
 
 
@@ -30,12 +31,16 @@ def able(*, prompt=True, generated=True, schema=True, splits=False):
             able(prompt=False, generated=False),
         ),
         ({"refused_parameters": frozenset({"response_format"})}, able(schema=False)),
+        ({"decisions": "decisions"}, able()),
+        ({"decisions": "systemone"}, able()),
+        ({"decisions": "none"}, able(decisions=False)),
         (
             {
                 "completions": False,
+                "decisions": "none",
                 "refused_parameters": frozenset({"logprobs", "response_format"}),
             },
-            able(prompt=False, generated=False, schema=False),
+            able(prompt=False, generated=False, schema=False, decisions=False),
         ),
     ],
 )
@@ -46,8 +51,8 @@ def test_abilities_are_found_by_asking(mock_client, probe, abilities, found):
 @pytest.mark.parametrize(
     ("fault", "found"),
     [
-        ("missing_logprobs", able(prompt=False, generated=False)),
-        ("missing_slots", able(prompt=False)),
+        ("missing_logprobs", able(prompt=False, generated=False, decisions=False)),
+        ("missing_slots", able(prompt=False, decisions=False)),
         ("ignored_schema", able(schema=False)),
     ],
 )
@@ -58,7 +63,7 @@ def test_abilities_that_are_silently_lacking_are_found_out(mock_client, probe, f
 def test_an_endpoint_is_probed_once(mock_client, probe):
     client = mock_client()
     assert probe(client) == probe(client)
-    assert client.mock.requests_seen == 3
+    assert client.mock.requests_seen == 4
 
 
 def test_what_is_lacking_is_journalled_too(mock_client, probe, journal):
@@ -101,6 +106,17 @@ def test_an_endpoint_that_is_down_cannot_be_judged(mock_client, probe):
 def test_a_wrong_key_ends_the_probing(endpoint, probe):
     with pytest.raises(LLMError, match="did not accept the key"):
         probe(endpoint(lambda _: (401, {"error": {"message": "no"}})))
+
+
+def test_a_key_that_is_good_for_chats_alone_is_no_reason_to_end(endpoint, probe):
+    chat_body = {"choices": [{"message": {"content": "0"}, "finish_reason": "stop"}]}
+
+    def answer(request):
+        if request.url.path.endswith(("/decisions", "/systemone")):
+            return 403, {"error": {"message": "You have insufficient permissions."}}
+        return 200, chat_body
+
+    assert not probe(endpoint(answer)).decisions
 
 
 def test_probes_need_a_budget_too(mock_client, probe):

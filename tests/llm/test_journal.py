@@ -21,6 +21,8 @@ FIELDS = st.fixed_dictionaries(
         "text": st.text(),
         "generated": st.none() | st.lists(st.tuples(st.text(), TOPS)),
         "slots": st.none() | st.lists(st.none() | TOPS).map(tuple),
+        "loss": st.none() | st.floats(0, 1e6),
+        "decisions": st.none() | st.lists(st.none() | TOPS).map(tuple),
         "reason": st.none() | st.text(min_size=1),
         "input_tokens": st.integers(0, 10**6),
         "output_tokens": st.integers(0, 10**6),

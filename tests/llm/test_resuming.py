@@ -7,23 +7,27 @@ import pytest
 from neuroscribe.errors import StoreError
 from neuroscribe.llm.journal import Journal
 from neuroscribe.llm.mock import Abilities, Misbehaviour
+from neuroscribe.llm.protocol import ContinuationRequest, DecideRequest, Question
 
 
 def test_a_second_run_sends_nothing_and_gets_the_same(
     mock_client, journal, ask, probe, simulate, chat
 ):
-    requests = [simulate, chat(), chat(simulate.prompt, top_logprobs=20)]
+    surprise = ContinuationRequest(context="Explanation: x\n", continuation=" some words")
+    decide = DecideRequest(input="a", questions=(Question(text="b", options=("c", "d")),))
+    chats = [chat(), chat(simulate.prompt, top_logprobs=20)]
+    requests = [simulate, *chats, surprise, decide]
     first, second = mock_client(journal=journal), mock_client(journal=journal)
     abilities = probe(first)
     replies = ask(first, *requests)
-    assert first.tally.http_requests == 6
+    assert first.tally.http_requests == 9
     assert probe(second) == abilities
     again = ask(second, *requests)
     assert second.mock.requests_seen == 0
     assert second.tally.http_requests == 0
     assert [dataclasses.replace(reply, journalled=False) for reply in again] == replies
     assert all(reply.journalled for reply in again)
-    assert (second.tally.journalled, second.tally.cost_usd) == (3, 0.0)
+    assert (second.tally.journalled, second.tally.cost_usd) == (5, 0.0)
 
 
 def test_the_second_client_need_not_be_in_the_same_process(mock_client, tmp_path, ask, chat):

@@ -19,9 +19,9 @@ def test_specs_open_clients_that_keep_their_name(monkeypatch):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("", "write one of: mock, mock:SEED, openai:MODEL, openai:MODEL@BASE_URL"),
+        ("", "mock, mock:SEED, openai:MODEL, openai:MODEL@BASE_URL"),
         ("gpt 5", "no LLM is named 'gpt 5'"),
-        ("claude", "no client is called 'claude'; there are: mock, openai"),
+        ("claude", "no client is called 'claude'; there are: local, mock, openai"),
         ("mock:x", "'mock:x' names no LLM; write mock or mock:SEED"),
         ("mock:-1", "names no LLM"),
         ("openai", "names no LLM; write openai:MODEL or openai:MODEL@BASE_URL"),

@@ -7,15 +7,19 @@ import pytest
 from neuroscribe import registry
 from neuroscribe.llm.protocol import PromptLogprobsRequest
 from neuroscribe.notation import UNKNOWN
+from neuroscribe.simulator.decisions import question_text
 
 GOLDEN = Path(__file__).parent / "golden"
 TOKENS = ("A", " raw", "\t", "<end>", "\\", "⟨f0 9f⟩")
 EXPLANATION = 'the tokens "raw",\n"\\t" and <start>'
-NAMES = ("prompt_logprobs", "generated_logprobs", "structured")
+NAMES = ("prompt_logprobs", "generated_logprobs", "structured", "decisions", "token_by_token")
 
 
 def shown(name: str, explanation: str = EXPLANATION, tokens=TOKENS) -> str:
     prompt = registry.load("simulator", name)().prompt(explanation, tokens)
+    if name == "decisions":
+        asked = (question_text(number, token) for number, token in enumerate(tokens, start=1))
+        return "\n".join([prompt, *asked, ""])
     if isinstance(prompt, str):
         return prompt
     return "".join(f"[{message.role}]\n{message.content}\n\n" for message in prompt)
@@ -29,10 +33,10 @@ def test_the_whole_prompt_is_the_golden_one(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_precedes_the_explanation_is_the_same_for_all_and_short(name):
     one, other = shown(name, "rain", ["rain"]), shown(name, "snow", ["a", " b"])
-    prefix = one[: one.rindex("Explanation: rain")]
+    prefix = one[: one.rindex("Explanation: rain")].removesuffix("Text: rain\n")
     assert other.startswith(prefix)
     # About three characters a token in tables: under 500 tokens.
-    assert len(prefix) < 1500
+    assert len(prefix) < 1600
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -143,6 +143,28 @@ def test_every_scorer_scores_a_decoder_and_a_second_run_does_nothing(sharp, shar
     assert parts(sharp) == before
 
 
+def test_the_look_up_simulator_asks_no_llm_and_is_scored_once(sharp):
+    sharp.explain(llm="mock", units=UNITS)
+    first = sharp.score(llm="mock", simulator="token_lookup")
+    found = rows(sharp, "scores")
+    assert {(row["simulator"], row["llm"]) for row in found} == {("token_lookup", "none")}
+    assert (first.session.requests, sum(first.counts.values())) == (0, 4)
+    for row in found:
+        if row["metric"] == "pearson" and row["value"] is not None:
+            assert row["value"] == pytest.approx(row["baseline_token_lookup"], abs=0.05)
+    assert sum(sharp.score(llm="mock", simulator="token_lookup").counts.values()) == 0
+
+
+@pytest.mark.parametrize("simulator", ["decisions", "token_by_token", "generated_logprobs"])
+def test_scores_of_other_simulators_stand_beside_each_other(sharp, simulator):
+    sharp.explain(llm="mock", units="mlp.1[:2]")
+    sharp.score(llm="mock")
+    sharp.score(llm="mock", simulator=simulator)
+    found = rows(sharp, "scores")
+    assert {row["simulator"] for row in found} == {"prompt_logprobs", simulator}
+    assert len(found) == 2 * len([row for row in found if row["simulator"] == simulator])
+
+
 @pytest.mark.parametrize("negatives", registry.names("negatives"))
 def test_other_negatives_are_another_report_set(sharp, sharp_decoder, negatives):
     sharp.explain(llm="mock", units=UNITS)

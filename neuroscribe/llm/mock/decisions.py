@@ -182,7 +182,7 @@ def _guess(told: str, question: Asked, seed: int) -> Mapping[str, float]:
     weights = {}
     for option in question.options:
         digest = hashlib.blake2b(f"{text}\0{option}".encode("utf-8", "replace")).digest()
-        weights[option] = 1 + digest[0]
+        weights[option] = 1.0 + digest[0]
     return weights
 
 

@@ -21,6 +21,7 @@ def test_options_are_read_as_the_command_line_gives_them():
         ("refusal=often", "must be NAME=NUMBER"),
         ("refusal=1.5", "a share from 0 to 1, not 1.5"),
         ("delay_seconds=0", "must be more than 0"),
+        ("latency_seconds=-1", "must be at least 0, not -1"),
     ],
 )
 def test_a_wrong_option_is_named(option, said):
@@ -65,3 +66,12 @@ def test_silences_and_drops_are_left_to_the_transport():
     assert silent.handle("POST", "/v1/completions", b'{"prompt": "a"}').delay_seconds == 3.0
     dropping = MockLLM(misbehaviour=Misbehaviour(drop=1.0))
     assert dropping.handle("POST", "/v1/completions", b'{"prompt": "a"}').dropped
+
+
+def test_latency_delays_every_answer_good_or_bad():
+    slow = MockLLM(misbehaviour=Misbehaviour(latency_seconds=0.5))
+    assert slow.handle("POST", "/v1/completions", b'{"prompt": "a"}').delay_seconds == 0.5
+    limited = MockLLM(misbehaviour=Misbehaviour(latency_seconds=0.5, rate_limit=1.0))
+    assert limited.handle("POST", "/v1/completions", b'{"prompt": "a"}').delay_seconds == 0.5
+    both = MockLLM(misbehaviour=Misbehaviour(latency_seconds=0.5, timeout=1.0, delay_seconds=3.0))
+    assert both.handle("POST", "/v1/completions", b'{"prompt": "a"}').delay_seconds == 3.5

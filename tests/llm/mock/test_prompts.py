@@ -88,7 +88,16 @@ def test_it_explains_the_unit_and_not_the_solved_ones(mock_client, finish):
 TOKENS = (" the", " raw", "\t", "Rawdata", "⟨f0 9f⟩", "<end>", 'say"so', "\n", "unknown")
 
 
-@pytest.mark.parametrize("simulator", ["prompt_logprobs", "generated_logprobs", "structured"])
+SIMULATORS = (
+    "prompt_logprobs",
+    "generated_logprobs",
+    "structured",
+    "decisions",
+    "token_by_token",
+)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
 def test_every_simulator_finds_the_words_of_the_explanation(mock_client, finish, simulator):
     simulate = registry.load("simulator", simulator)()
     explanation = 'the tokens "raw", "say\\"so"'
