@@ -13,7 +13,7 @@ def command(
     directory: Directory,
     *,
     subject: Annotated[
-        str, typer.Option(help="Model: a Hugging Face name or path, or `minilm`.")
+        str, typer.Option(help="Model: a Hugging Face name or path, `minilm` or `tinypython`.")
     ] = "minilm",
     corpus: Annotated[
         str,

@@ -55,7 +55,7 @@ class Study:
 
         Args:
             path: the study's directory.
-            subject: a Hugging Face name or path, or `minilm`.
+            subject: a Hugging Face name or path, `minilm` or `tinypython`.
             corpus: such as `stdlib` or `text:PATH`.
             device: `auto`, `cpu`, `cuda`, ...
             dtype: `float32`, `bfloat16`, `float16`; None chooses.
