@@ -21,7 +21,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -34,9 +33,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import openai
+from reporting import processor, provenance, store
 
 from neuroscribe import registry
-from neuroscribe._version import __version__
 from neuroscribe.llm import driver
 from neuroscribe.llm.clients.openai import OpenAIClient
 from neuroscribe.llm.dialogue import together
@@ -62,7 +61,6 @@ from neuroscribe.records import (
 from neuroscribe.scoring.case import ScoringCase
 from neuroscribe.simulator.calibration import linear
 
-RESULTS = Path(__file__).parent / "results"
 LATENCY_SECONDS = 0.05
 IN_FLIGHT = 64
 SEQUENCE_LENGTH = 64
@@ -480,11 +478,9 @@ def main() -> None:
         serve(arguments.serve)
         return
     result: dict[str, Any] = {
-        "neuroscribe": __version__,
+        **provenance(),
         "openai": openai.__version__,
-        "python": platform.python_version(),
-        "commit": _commit(),
-        "device": _processor(),
+        "device": processor(),
         "latency of every answer, s": LATENCY_SECONDS,
         "requests in flight": IN_FLIGHT,
     }
@@ -493,19 +489,13 @@ def main() -> None:
         result["throughput"] = units_a_minute(mock, arguments.units, folder)
         print(json.dumps(result["throughput"], indent=2), flush=True)
         result["one unit's tokens"] = prompt_tokens(base_url, folder)
-        store(result)
+        store("llm", result)
         result["target"] = f"at most {TARGET} times the bare SDK's CPU time"
         for figures in overheads(base_url, arguments.requests, arguments.rounds, folder):
             result["client CPU time"] = figures
-            store(result)
+            store("llm", result)
     for line in table(result):
         print(line)
-
-
-def store(result: dict[str, Any]) -> None:
-    """Write what has been measured so far."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "llm.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def table(result: dict[str, Any]) -> Iterator[str]:
@@ -520,20 +510,6 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         for name, used in members.items():
             tokens = (used["requests"], used["prompt tokens"], used["generated tokens"])
             yield "  {:54} {:9,} {:9,} {:6,}".format(name, *tokens)
-
-
-def _processor() -> str:
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.machine()}, {len(names)} threads"
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 if __name__ == "__main__":

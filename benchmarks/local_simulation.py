@@ -22,9 +22,6 @@ speed-up grows with the share of the prompt that is shared, and this says how.
 
 import argparse
 import ast
-import json
-import platform
-import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -33,10 +30,10 @@ from typing import Any
 
 import torch
 import transformers
+from reporting import processor, provenance, store
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from neuroscribe._version import __version__
 from neuroscribe.llm.local.encoding import Encoder
 from neuroscribe.llm.local.engine import Engine
 from neuroscribe.llm.local.opening import LocalModel
@@ -45,7 +42,6 @@ from neuroscribe.notation import activation_table, slots_of
 from neuroscribe.simulator import prompt_logprobs
 from neuroscribe.simulator.few_shot import explanation_line, unknown_table
 
-RESULTS = Path(__file__).parent / "results"
 SEQUENCE_LENGTH = 64
 VOCABULARY = 8_000
 TARGET = 8.0
@@ -226,11 +222,10 @@ def main() -> None:
     sequences = sequences_of(texts, tokenizer, arguments.sequences)
     on_gpu = arguments.device.startswith("cuda")
     result: dict[str, Any] = {
-        "neuroscribe": __version__,
+        **provenance(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "commit": _commit(),
-        "device": torch.cuda.get_device_name() if on_gpu else _processor(arguments.threads),
+        "device": torch.cuda.get_device_name() if on_gpu else processor(arguments.threads),
         "dtype": arguments.dtype,
         "model": "GPT-2 small, random weights",
         "tokenizer": f"byte-level BPE of {len(tokenizer):,} tokens, trained on docstrings",
@@ -248,7 +243,7 @@ def main() -> None:
         result["prompts"][name] = measure(
             prefix, sequences, model, arguments.device, arguments.repetitions
         )
-        store(result, arguments.device)
+        store(f"local-simulation-{torch.device(arguments.device).type}", result)
     print(table(result))
 
 
@@ -266,28 +261,6 @@ def table(result: dict[str, Any]) -> str:
             f"{found['speed-up']:>7.2f}{found['multiply-adds of the full pass over ours']:>8.2f}"
         )
     return "\n".join(lines)
-
-
-def store(result: dict[str, Any], device: str) -> None:
-    """Write what has been measured so far."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"local-simulation-{torch.device(device).type}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-def _processor(threads: int) -> str:
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    name = names[0] if names else platform.machine()
-    return f"{name}, {threads} of {len(names)} threads"
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from reporting import provenance, store
+
 from neuroscribe import registry
-from neuroscribe._version import __version__
 from neuroscribe.llm.budget import Budget
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Dialogue
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--llm", default="mock", help="spec of the LLM")
     parser.add_argument("--explainer", default="token_activation_pairs")
     parser.add_argument("--simulator", default="auto")
-    parser.add_argument("--out", type=Path, help="write the results to this JSON file")
+    parser.add_argument("--store", action="store_true", help="write results/puzzles.json")
     arguments = parser.parse_args()
     puzzles = list(read_puzzles(arguments.path))
     with Session(open_client(arguments.llm), Budget()) as session:
@@ -240,25 +240,18 @@ def report(results: Sequence[Result], arguments: argparse.Namespace, simulator: 
         f"{PUBLISHED['ranked_first']} of {PUBLISHED['puzzles']}\n"
         "*: too few sentences fire to hold half of them out; explained and simulated on the same"
     )
-    if arguments.out is not None:
-        arguments.out.write_text(
-            json.dumps(
-                {
-                    "neuroscribe": __version__,
-                    "date": datetime.now(UTC).date().isoformat(),
-                    "llm": arguments.llm,
-                    "explainer": arguments.explainer,
-                    "simulator": simulator,
-                    "puzzles": len(results),
-                    "found": found,
-                    "ranked_first": ranked,
-                    "published": PUBLISHED,
-                },
-                indent=2,
-            )
-            + "\n",
-            encoding="utf-8",
-        )
+    if arguments.store:
+        figures = {
+            **provenance(),
+            "llm": arguments.llm,
+            "explainer": arguments.explainer,
+            "simulator": simulator,
+            "puzzles": len(results),
+            "found": found,
+            "ranked_first": ranked,
+            "published": PUBLISHED,
+        }
+        print(f"wrote {store('puzzles', figures)}")
 
 
 def _value(score: float | None) -> float:

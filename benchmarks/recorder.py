@@ -16,9 +16,7 @@ Times are process times on a CPU and synchronised wall times on a GPU.
 import argparse
 import json
 import math
-import platform
 import resource
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,9 +25,9 @@ from typing import Any
 
 import torch
 import transformers
+from reporting import processor, provenance, store
 from torch import Tensor
 
-from neuroscribe._version import __version__
 from neuroscribe.kernels.sequence_summary import sequence_summary, sum_quanta
 from neuroscribe.recorder.batch import Batch
 from neuroscribe.recorder.reading import Reading
@@ -40,7 +38,6 @@ from neuroscribe.recorder.top_exemplars import TopExemplars
 from neuroscribe.records import Site
 from neuroscribe.subjects.fused import fused_activations
 
-RESULTS = Path(__file__).parent / "results"
 SEQUENCE_LENGTH = 64
 MARKS = (1_024, 4_096, 15_360, 60_000)
 """Sequences after which the overhead so far is noted."""
@@ -306,11 +303,10 @@ def main() -> None:
     dtype = getattr(torch, arguments.dtype)
     on_gpu = arguments.device.startswith("cuda")
     result: dict[str, Any] = {
-        "neuroscribe": __version__,
+        **provenance(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "commit": _commit(),
-        "device": torch.cuda.get_device_name() if on_gpu else _processor(arguments.threads),
+        "device": torch.cuda.get_device_name() if on_gpu else processor(arguments.threads),
         "dtype": arguments.dtype,
         "sequence length": SEQUENCE_LENGTH,
         "batch size": arguments.batch_size,
@@ -325,36 +321,14 @@ def main() -> None:
             arguments.device,
             dtype,
         )
-        store(result, arguments.device)
+        store(f"recorder-{torch.device(arguments.device).type}", result)
     result["memory of one recorded site"] = memory(arguments.sequences, arguments.device)
     result["bandwidth"] = bandwidth(arguments.device, dtype)
     result["peak memory"] = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB"
     if on_gpu:
         result["peak GPU memory"] = f"{torch.cuda.max_memory_allocated() // 2**20:,} MB"
-    store(result, arguments.device)
+    store(f"recorder-{torch.device(arguments.device).type}", result)
     print(json.dumps(result, indent=2))
-
-
-def store(result: dict[str, Any], device: str) -> None:
-    """Write what has been measured so far."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"recorder-{torch.device(device).type}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-def _processor(threads: int) -> str:
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    name = names[0] if names else platform.machine()
-    return f"{name}, {threads} of {len(names)} threads"
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ of all kinds. The sentence encoder is `minilm`.
 
 import argparse
 import itertools
-import json
-import platform
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,8 +30,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from reporting import provenance, store
 
-from neuroscribe._version import __version__
 from neuroscribe.records import (
     SPLITS,
     Exemplar,
@@ -57,7 +55,6 @@ from neuroscribe.selection.teach import Teach
 from neuroscribe.selection.top import Top
 from neuroscribe.services import Embed
 
-RESULTS = Path(__file__).parent / "results" / "teaching.json"
 BUDGET = 10
 STRENGTHS = (1.0, 0.85, 0.7)
 """Of the three concepts of a synthetic unit."""
@@ -230,8 +227,7 @@ def main() -> None:
     if options.study:
         runs["real"] = lambda: _real(options)
     report: dict[str, Any] = {
-        "neuroscribe": __version__,
-        "python": platform.python_version(),
+        **provenance(),
         "numpy": np.__version__,
         "budget": BUDGET,
         "seed": options.seed,
@@ -240,9 +236,7 @@ def main() -> None:
         results, seconds = compare(units())
         report[name] = {"selections": summary(results), "teach_seconds_per_unit": seconds}
         _print(name, report[name])
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {RESULTS}")
+    print(f"wrote {store('teaching', report)}")
 
 
 def _real(options: argparse.Namespace) -> Iterator[tuple[UnitRecord, Embed, list[Exemplar]]]:

@@ -1,8 +1,7 @@
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
+import puzzles
 import pytest
 
 from neuroscribe.records import Prediction
@@ -22,16 +21,6 @@ PUZZLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def puzzles():
-    path = ROOT / "benchmarks/puzzles.py"
-    specification = importlib.util.spec_from_file_location("puzzles", path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["puzzles"] = module
-    specification.loader.exec_module(module)
-    return module
-
-
 def oracle(explanation, tokens, **_):
     """Predicts the word that an explanation is."""
     yield from ()
@@ -43,7 +32,7 @@ def oracle(explanation, tokens, **_):
     )
 
 
-def solved(puzzles, puzzle, said):
+def solved(puzzle, said):
     class Explainer:
         def __call__(self, record, shown=None, *, sample=0):
             yield from ()
@@ -62,7 +51,7 @@ def solved(puzzles, puzzle, said):
 
 
 @pytest.fixture
-def rain(puzzles, tmp_path):
+def rain(tmp_path):
     file = tmp_path / "puzzles.json"
     file.write_text(json.dumps({"rain": PUZZLE}), encoding="utf-8")
     (puzzle,) = puzzles.read_puzzles(file)
@@ -77,20 +66,20 @@ def test_half_of_the_sentences_explain_and_the_others_are_simulated(rain):
     assert rain.record.max_activation == 9.0
 
 
-def test_the_truth_is_ranked_first_and_a_right_explanation_found(puzzles, rain):
-    result = solved(puzzles, rain, "rain")
+def test_the_truth_is_ranked_first_and_a_right_explanation_found(rain):
+    result = solved(rain, "rain")
     assert result.truth_score == pytest.approx(result.found_score)
     assert result.truth_score > 0.9
     assert result.best_false_score < 0
     assert (result.ranked_first, result.found) == (True, True)
 
 
-def test_a_false_explanation_is_not_counted_as_found(puzzles, rain):
-    assert not solved(puzzles, rain, "snow").found
+def test_a_false_explanation_is_not_counted_as_found(rain):
+    assert not solved(rain, "snow").found
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason=f"{PUBLISHED.name} of OpenAI is not beside us")
-def test_all_published_puzzles_are_read(puzzles):
+def test_all_published_puzzles_are_read():
     found = list(puzzles.read_puzzles(PUBLISHED))
     assert len(found) == 19
     assert {puzzle.name for puzzle in found} >= {"colors", "similes", "python"}

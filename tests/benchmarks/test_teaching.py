@@ -1,26 +1,12 @@
 """The synthetic experiment of benchmarks/teaching.py, on a few units."""
 
-import importlib.util
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import pytest
+import teaching
 
 
-@pytest.fixture(scope="module")
-def teaching():
-    path = Path(__file__).parents[2] / "benchmarks" / "teaching.py"
-    spec = importlib.util.spec_from_file_location("teaching", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["teaching"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["teaching"]
-
-
-def test_a_teacher_beats_a_random_mix_beats_quantiles_beat_the_strongest(teaching):
+def test_a_teacher_beats_a_random_mix_beats_quantiles_beat_the_strongest():
     results, _ = teaching.compare(map(teaching.synthetic_unit, range(6)))
     means = {name: np.mean([u.correlation for u in units]) for name, units in results.items()}
     for worse, better in pairwise(["top", "quantile", "random", "teach"]):
@@ -28,7 +14,7 @@ def test_a_teacher_beats_a_random_mix_beats_quantiles_beat_the_strongest(teachin
     assert means["top"] < means["mix"] < means["teach"]
 
 
-def test_the_strongest_exemplars_of_a_synthetic_unit_show_mostly_one_concept(teaching):
+def test_the_strongest_exemplars_of_a_synthetic_unit_show_mostly_one_concept():
     record, embed, held_out = teaching.synthetic_unit(0)
     tops = record.select("train", "top")
     vectors = embed([exemplar.sequence.text for exemplar in tops])
