@@ -7,18 +7,15 @@ whether the explanation points at the right token (that is `fuzzing`).
 Source: METHODS section 5, after Paulo et al., 2024; the wording and the example are our own.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from neuroscribe import texts
-from neuroscribe.llm.protocol import Capabilities, Dialogue, Message
+from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.contrast import Contrasting
-from neuroscribe.scoring.held_out import seed_of, texts_of
-from neuroscribe.scoring.judging import FITS, judged, question
-from neuroscribe.scoring.verdicts import verdict_result
+from neuroscribe.scoring.judging import FITS
+from neuroscribe.scoring.yes_no import SolvedTexts, YesNoJudge
 
 _INSTRUCTIONS = f"""\
 A unit of a neural network responds to something that occurs in texts. You are given an \
@@ -29,29 +26,27 @@ Decide for each text, on its own, whether what the explanation describes occurs 
 does, 0 if it does not. All texts may fit, or some, or none. Answer with a JSON object whose \
 `{FITS}` holds one number for each text, in order, and write nothing else."""
 
-_EXAMPLE = (
-    'names of colours, such as "green"',
-    (
+_EXAMPLE = SolvedTexts(
+    explanation='names of colours, such as "green"',
+    shown=(
         "She wore a green scarf and red boots.",
         "My uncle took the bus at noon.",
         "total = sum(rows)",
         "The walls were painted yellow last year.",
     ),
+    fits=(1, 0, 0, 1),
 )
-_EXAMPLE_ANSWER = json.dumps({FITS: [1, 0, 0, 1]})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detection(Contrasting):
+class Detection(Contrasting, YesNoJudge):
     """The detection scorer."""
-
-    capabilities: Capabilities
-    """Of the judge: schema and log-probabilities are used where it has them."""
-    texts_per_request: int = 5
 
     name: ClassVar[str] = "detection"
     needs: ClassVar[tuple[str, ...]] = ("negatives", "capabilities")
     judge: ClassVar[str | None] = None
+    instructions: ClassVar[str] = _INSTRUCTIONS
+    example: ClassVar[SolvedTexts] = _EXAMPLE
 
     def __call__(self, case: ScoringCase) -> Dialogue[ScoringResult]:
         """Judge and score one explanation.
@@ -59,33 +54,8 @@ class Detection(Contrasting):
         Raises:
             RecordError: the explanation has no text, or a sequence is not of `test` alone.
         """
-        explanations = texts_of(case)
         items, reason = self.items(case.record, lambda sequence: texts.plain(sequence.tokens))
-        opinions = yield from judged(
-            explanations,
-            items,
-            self.prompt,
-            capabilities=self.capabilities,
-            texts_per_request=self.texts_per_request,
-            seed=seed_of(case),
-        )
-        return verdict_result(
-            case,
-            items,
-            opinions,
-            scorer=self.name,
-            report_set=self.report_sets[0],
-            reason=reason,
-        )
-
-    def prompt(self, explanation: str, shown: Sequence[str]) -> tuple[Message, ...]:
-        """The chat that is sent: instructions, one solved example, and the texts."""
-        return (
-            Message(role="system", content=_INSTRUCTIONS),
-            Message(role="user", content=question(*_EXAMPLE)),
-            Message(role="assistant", content=_EXAMPLE_ANSWER),
-            Message(role="user", content=question(explanation, shown)),
-        )
+        return self.judge_items(case, items, report_set=self.report_sets[0], reason=reason)
 
 
 PLUGIN = Detection

@@ -11,7 +11,6 @@ no room for wrong marks and is left out.
 Source: METHODS section 5, after Paulo et al., 2024; the wording and the example are our own.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,14 +19,14 @@ import numpy as np
 
 from neuroscribe import texts
 from neuroscribe.firing import firing_positions
-from neuroscribe.llm.protocol import Capabilities, Dialogue, Message
+from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.records import Exemplar, UnitRecord, content_hash
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.contrast import check_settings, firing_exemplars, why_none_fires
-from neuroscribe.scoring.held_out import check_apart, seed_of, texts_of
-from neuroscribe.scoring.judging import FITS, judged, question
+from neuroscribe.scoring.held_out import check_apart, seed_of
+from neuroscribe.scoring.judging import FITS
 from neuroscribe.scoring.opinions import Item
-from neuroscribe.scoring.verdicts import verdict_result
+from neuroscribe.scoring.yes_no import SolvedTexts, YesNoJudge
 
 _INSTRUCTIONS = f"""\
 A unit of a neural network responds to something that occurs in texts. You are given an \
@@ -40,36 +39,35 @@ it is, 0 if the marks stand elsewhere, even where the text itself would fit. All
 some, or none. Answer with a JSON object whose `{FITS}` holds one number for each text, in order, \
 and write nothing else."""
 
-_EXAMPLE = (
-    'names of colours, such as "green"',
-    (
+_EXAMPLE = SolvedTexts(
+    explanation='names of colours, such as "green"',
+    shown=(
         "She wore a ⟦green⟧ scarf and ⟦red⟧ boots.",
         "⟦They⟧ sold the blue boat ⟦in⟧ spring.",
         "The ⟦walls⟧ were painted yellow last year.",
         "A ⟦purple⟧ light came on.",
     ),
+    fits=(1, 0, 0, 1),
 )
-_EXAMPLE_ANSWER = json.dumps({FITS: [1, 0, 0, 1]})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fuzzing:
+class Fuzzing(YesNoJudge):
     """The fuzzing scorer."""
 
-    capabilities: Capabilities
-    """Of the judge: schema and log-probabilities are used where it has them."""
     n_right: int = 10
     """Most texts with the right tokens marked."""
     n_wrong: int = 10
     """Most texts with other tokens marked."""
     balanced: bool = True
     """Whether to take as many of one as of the other."""
-    texts_per_request: int = 5
 
     name: ClassVar[str] = "fuzzing"
     needs: ClassVar[tuple[str, ...]] = ("capabilities",)
     report_sets: ClassVar[tuple[str, ...]] = ("top_marked",)
     judge: ClassVar[str | None] = None
+    instructions: ClassVar[str] = _INSTRUCTIONS
+    example: ClassVar[SolvedTexts] = _EXAMPLE
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -80,33 +78,8 @@ class Fuzzing:
         Raises:
             RecordError: the explanation has no text, or a sequence is not of `test` alone.
         """
-        explanations = texts_of(case)
         items, reason = self._items(case.record, seed=seed_of(case))
-        opinions = yield from judged(
-            explanations,
-            items,
-            self.prompt,
-            capabilities=self.capabilities,
-            texts_per_request=self.texts_per_request,
-            seed=seed_of(case),
-        )
-        return verdict_result(
-            case,
-            items,
-            opinions,
-            scorer=self.name,
-            report_set=self.report_sets[0],
-            reason=reason,
-        )
-
-    def prompt(self, explanation: str, shown: Sequence[str]) -> tuple[Message, ...]:
-        """The chat that is sent: instructions, one solved example, and the texts."""
-        return (
-            Message(role="system", content=_INSTRUCTIONS),
-            Message(role="user", content=question(*_EXAMPLE)),
-            Message(role="assistant", content=_EXAMPLE_ANSWER),
-            Message(role="user", content=question(explanation, shown)),
-        )
+        return self.judge_items(case, items, report_set=self.report_sets[0], reason=reason)
 
     def _items(self, record: UnitRecord, *, seed: int) -> tuple[list[Item], str | None]:
         """The texts and their marks; or none, and why."""
