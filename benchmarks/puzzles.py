@@ -72,13 +72,16 @@ class Result:
     @property
     def ranked_first(self) -> bool:
         """Whether the truth scores better than every false explanation."""
-        return _value(self.truth_score) > _value(self.best_false_score)
+        return self.truth_score is not None and self.truth_score > _value(self.best_false_score)
 
     @property
     def found(self) -> bool:
         """Whether the explainer's own explanation does as well as the truth, unlike the false."""
-        score = _value(self.found_score)
-        return score >= _value(self.truth_score) and score > _value(self.best_false_score)
+        if self.found_score is None or self.truth_score is None:
+            return False
+        return self.found_score >= self.truth_score and self.found_score > _value(
+            self.best_false_score
+        )
 
 
 def main() -> None:
@@ -90,12 +93,15 @@ def main() -> None:
     parser.add_argument("--simulator", default="auto")
     parser.add_argument("--store", action="store_true", help="write results/puzzles.json")
     arguments = parser.parse_args()
-    puzzles = list(read_puzzles(arguments.path))
+    try:
+        puzzles = list(read_puzzles(arguments.path))
+    except OSError as error:
+        raise SystemExit(f"the puzzles cannot be read: {error}") from error
     with Session(open_client(arguments.llm), Budget()) as session:
         name = arguments.simulator
         if name == "auto":
             name = choose(session.capabilities())
-        explainer = registry.load("explainer", arguments.explainer)()
+        explainer = _explainer(arguments.explainer)
         simulate = registry.load("simulator", name)()
         results: list[Result] = []
         session.run(
@@ -114,7 +120,16 @@ def solve(puzzle: Puzzle, explainer: Any, simulate: Simulate) -> Dialogue[Result
         texts.append(explanation.text)
     exemplars = puzzle.record.select("test")
     predictions = yield from together(
-        [simulate(text, exemplar.sequence.tokens) for text in texts for exemplar in exemplars]
+        [
+            simulate(
+                text,
+                exemplar.sequence.tokens,
+                token_ids=exemplar.sequence.token_ids,
+                record=puzzle.record,
+            )
+            for text in texts
+            for exemplar in exemplars
+        ]
     )
     truth = [exemplar.activations for exemplar in exemplars]
     scores = [
@@ -134,6 +149,16 @@ def solve(puzzle: Puzzle, explainer: Any, simulate: Simulate) -> Dialogue[Result
         found_score=scores[-1] if explanation.text is not None else None,
         split=puzzle.split,
     )
+
+
+def _explainer(name: str) -> Any:
+    plugin = registry.load("explainer", name)
+    if plugin.needs:
+        raise SystemExit(
+            f"{name} needs {', '.join(plugin.needs)}, which invented units do not have; choose an "
+            "explainer that is shown exemplars alone"
+        )
+    return plugin()
 
 
 def read_puzzles(path: Path) -> Iterator[Puzzle]:

@@ -38,6 +38,9 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 Polarity = Literal[1, -1]
 
+NO_LLM = "none"
+"""Stands for the LLM where none was asked."""
+
 _UNIT = re.compile(r"^(?P<site>.+)/(?P<index>\d+)(?P<minus>-?)$")
 
 
@@ -267,6 +270,10 @@ class Explanation:
     """Whether it is the one of its candidates that did best on `valid`."""
     selection_score: float | None = None
     """That score, on `valid`; None where there was nothing to choose from, or no score."""
+    rated_by: str | None = None
+    """Who gave the score: simulator and LLM. None where nobody rated it, or an answer failed."""
+    rated_at: datetime | None = None
+    """When; None where nobody rated it, or an answer failed."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
@@ -391,6 +398,8 @@ class Score:
     baseline_random_explanation: float | None = None
     baseline_token_lookup: float | None = None
     baseline_mean: float | None = None
+    n_failed: int = 0
+    """Answers that failed in the making, those for calibration and baselines included."""
     reason: str | None = None
     """Why `value` is None."""
 

@@ -13,11 +13,14 @@ interfaces alone: they import neither torch nor each other, and tests hand them 
 | `weights` | tokens that a unit's weights name | `Callable[[UnitId], WeightTokens]` |
 | `simulate` | explanation and tokens to a prediction | `Simulate` |
 | `calibrate` | from the simulator's scale to activations | `Calibrate` |
+| `rate` | unit and text to a score on `valid` | `Rate` |
+| `vocabulary` | token id to what it shows | `Callable[[int], str]` |
 | `capabilities` | what the LLM can do | `llm.protocol.Capabilities` |
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -42,6 +45,21 @@ Calibrate = Callable[[Values, Sequence[float]], Callable[[Values], Sequence[floa
 Simulate = Callable[..., Any]
 """As a `simulator.Simulator`: from an explanation and tokens (and, by keyword, `token_ids` and
 `record`) to a dialogue that ends in a `records.Prediction`."""
+
+
+class Rating(NamedTuple):
+    """How well a text explains a unit."""
+
+    score: float | None
+    """None where it is undefined."""
+    by: str | None
+    """Simulator and LLM; None where an answer failed, so that the score is not to be relied on."""
+    at: datetime | None
+    """When; None where an answer failed."""
+
+
+Rate = Callable[[UnitRecord, str], Any]
+"""From a unit and a text to a dialogue that ends in a `Rating` on `valid`."""
 
 
 @runtime_checkable

@@ -12,7 +12,9 @@ NAME = "compare"
 
 
 def command(
-    studies: Annotated[list[Path], typer.Argument(help="One or more studies of the same subject.")],
+    studies: Annotated[
+        list[str], typer.Argument(help="Studies of the same subject: paths or URLs.")
+    ],
     *,
     scorer: Annotated[str, typer.Option(help="Whose scores.")] = "simulation",
     metric: Annotated[
@@ -40,12 +42,13 @@ def command(
     what an explanation took.
     """
     from neuroscribe.study.comparing import compare
+    from neuroscribe.study.comparison_plot import check, plot as draw
 
+    if plot is not None:
+        check(plot)
     found = compare(studies, scorer=scorer, metric=metric, report_set=report_set, by=by)
     _print(found)
     if plot is not None:
-        from neuroscribe.study.comparison_plot import plot as draw
-
         typer.echo(f"wrote {draw(found, plot)}")
 
 
@@ -64,7 +67,7 @@ def _print(comparison: "Comparison") -> None:
         methods.add_row(
             letters[method.name],
             escape(method.name),
-            str(len(method.scores)),
+            str(method.n_units),
             _number(method.mean),
             str(method.n_undefined),
             "" if method.tokens is None else f"{method.tokens:,.0f}",

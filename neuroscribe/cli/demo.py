@@ -106,7 +106,8 @@ def _print_layers(study: "Study", scores: "pd.DataFrame", mode: Mode, title: str
         title=title,
     )  # fmt: skip
     drawn = {(unit.site, unit.index) for unit in study.units(mode.random_units)}
-    headline = scores[scores.report_set == "top_and_random"]
+    headline = scores[(scores.report_set == "top_and_random") & (scores.llm == LLM)]
+    headline = headline[headline.reliable]
     headline = headline[[key in drawn for key in zip(headline.site, headline.unit, strict=True)]]
     for site in study.widths:
         rows = headline[headline.site == site].dropna(subset=["value"]).sort_values("unit")

@@ -63,6 +63,7 @@ def _print_explanations(report: "UnitReport") -> None:
 
 
 def _print_scores(console: "Console", report: "UnitReport") -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     texts = {each.explanation_id: each for each in report.explanations}
@@ -70,28 +71,34 @@ def _print_scores(console: "Console", report: "UnitReport") -> None:
         explanation = texts.get(explanation_id)
         several = len({row["explanation_id"] for row in report.scores}) > 1
         table = Table(
-            *("scorer", "by", "metric", "report set", "value", "95% interval"),
-            *("chance", "random", "look-up"),
-            title=f"{explanation.explainer}: {heatmap.visible(explanation.text or '')}"
+            *("metric", "report set", "value", "95% interval", "chance", "random", "look-up"),
+            title=escape(f"{explanation.explainer}: {heatmap.visible(explanation.text or '')}")
             if several and explanation is not None
             else None,
             caption="random: another unit's explanation; look-up: without an LLM",
         )
-        for row in sorted(rows, key=lambda row: (row["scorer"], row["report_set"])):
-            interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-            by = f"{row['simulator']}, {row['llm']}" if row["simulator"] else row["llm"]
-            table.add_row(
-                row["scorer"],
-                by,
-                row["metric"],
-                row["report_set"],
-                _number(row["value"]) if row["value"] is not None else row["reason"],
-                interval,
-                _number(row["chance"]),
-                _number(row["baseline_random_explanation"]),
-                _number(row["baseline_token_lookup"]),
-            )
+        for scorer, members in _grouped(rows, _scored_by):
+            table.add_section()
+            table.add_row(f"[bold]{escape(scorer)}[/]")
+            for row in sorted(members, key=lambda row: row["report_set"], reverse=True):
+                interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+                table.add_row(
+                    row["metric"],
+                    row["report_set"],
+                    _number(row["value"])
+                    if row["value"] is not None
+                    else escape(heatmap.visible(row["reason"])),
+                    interval,
+                    _number(row["chance"]),
+                    _number(row["baseline_random_explanation"]),
+                    _number(row["baseline_token_lookup"]),
+                )
         console.print(table)
+
+
+def _scored_by(row: Mapping[str, Any]) -> str:
+    by = f"{row['simulator']}, {row['llm']}" if row["simulator"] else row["llm"]
+    return f"{row['scorer']} ({by})"
 
 
 def _grouped(

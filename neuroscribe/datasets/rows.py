@@ -1,5 +1,6 @@
 """Records to table rows and back."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -101,6 +102,8 @@ def explanation_of(row: Mapping[str, Any]) -> Explanation:
         parent_id=row["parent_id"],
         selected=row["selected"],
         selection_score=row["selection_score"],
+        rated_by=row["rated_by"],
+        rated_at=row["rated_at"],
         prompt_sha256=row["prompt_sha256"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
@@ -119,7 +122,11 @@ def unit_record_of(
     exemplar_rows: Iterable[Mapping[str, Any]],
     sequences: Mapping[int, Sequence],
 ) -> UnitRecord:
-    """A unit's record from its row, its exemplars' rows and the sequences they name."""
+    """A unit's record from its row, its exemplars' rows and the sequences they name.
+
+    Exemplars that hold NaN or infinities are left out: there is no scale on which to show them, and
+    nothing can be scored against them.
+    """
     exemplars = tuple(
         Exemplar(
             sequence=sequences[row["sequence_id"]],
@@ -129,6 +136,7 @@ def unit_record_of(
             quantile=row["quantile"],
         )
         for row in exemplar_rows
+        if all(map(math.isfinite, row["activations"]))
     )
     return UnitRecord(
         unit=UnitId(unit_row["site"], unit_row["unit"], unit_row["polarity"]),

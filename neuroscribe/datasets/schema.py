@@ -134,6 +134,8 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             _field("parent_id", pa.string(), "Explanation this one revises", nullable=True),
             _field("selected", pa.bool_(), "Whether it did best of its candidates on valid"),
             _field("selection_score", pa.float64(), "That score, if any", nullable=True),
+            _field("rated_by", pa.string(), "Simulator and LLM that gave it", nullable=True),
+            _field("rated_at", pa.timestamp("us", tz="UTC"), "When they did", nullable=True),
             _field("prompt_sha256", pa.string(), "Hash of the prompt"),
             _field("input_tokens", pa.int32(), "Tokens of the prompt"),
             _field("output_tokens", pa.int32(), "Tokens of the answer"),
@@ -231,6 +233,12 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
                 nullable=True,
             ),
             _field("baseline_mean", pa.float64(), "The same predicted by the mean", nullable=True),
+            _field(
+                "n_failed",
+                pa.int32(),
+                "Failed answers, for calibration and baselines too; asked for again",
+                nullable=True,
+            ),
             _field("reliable", pa.bool_(), "Whether coverage is at least .9"),
             _field("reason", pa.string(), "Why value is null", nullable=True),
         ]

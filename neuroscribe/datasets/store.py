@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,11 +33,19 @@ _HOST = platform.node()
 TEMPORARY_PREFIX = ".tmp-"
 """Begins the names of files that are being written, or were when their writer was killed."""
 _DECIDING = {
-    "explanations": ["status", "created_at", "selection_score", "selected"],
+    "explanations": [
+        "status",
+        "created_at",
+        "selection_score",
+        "rated_by",
+        "rated_at",
+        "selected",
+    ],
     "simulations": ["status"],
     "judgements": ["status"],
-    "scores": ["coverage"],
+    "scores": ["n_failed", "coverage"],
 }
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _STATUS_ORDER = ("ok", "refused", "unparsed", "skipped", "failed")
 
 
@@ -177,7 +186,7 @@ def load(
 
     Args:
         path: a study's directory, or an fsspec URL (`s3://...`, `hf://datasets/...`).
-        table: `sequences`, `units`, `exemplars`, `explanations`, `simulations` or `scores`.
+        table: one of `schema.SCHEMAS`, such as `units`, `explanations` or `scores`.
         columns: all if None; only these, and what tells which rows are current, are read.
         where: a pyarrow filter, pushed down to the files.
 
@@ -195,7 +204,8 @@ def current(table: str, rows: pa.Table) -> pa.Table:
     """Drop rows that a later repair superseded.
 
     Of the rows with one identity (`schema.IDENTITY`) the one with the best outcome is kept: by
-    status, then by coverage, then the latest. Other tables pass unchanged.
+    status, then the latest; of scores the one with the fewest failed answers, then the largest
+    coverage. Other tables pass unchanged.
     """
     if table not in IDENTITY or rows.num_rows == 0:
         return rows
@@ -215,33 +225,45 @@ def _reselected(explanations: pa.Table) -> pa.Table:
     """Explanations of which one per unit and method is selected.
 
     A run that asks for more candidates adds rows, and what was selected before may not be any more.
+    Scores count that were given by whoever rated last: others are not comparable.
     """
-    selected: dict[tuple[Any, ...], tuple[tuple[Any, ...], int]] = {}
     names = IDENTITY["explanations"]
-    columns = [*names, "selection_score", "selected"]
-    for index, row in enumerate(explanations.select(columns).to_pylist()):
+    columns = [*names, *_DECIDING["explanations"]]
+    groups: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
+    for index, row in enumerate(explanations.select(list(dict.fromkeys(columns))).to_pylist()):
         method = tuple(row[name] for name in names if name not in ("candidate", "parent_id"))
-        score = row["selection_score"]
-        worth = (
-            score is not None,
-            score or 0.0,
-            bool(row["selected"]),
-            -row["candidate"],
-        )
-        if method not in selected or worth > selected[method][0]:
-            selected[method] = (worth, index)
-    chosen = {index for _, index in selected.values()}
+        groups.setdefault(method, []).append((index, row))
+    chosen = {_best(members) for members in groups.values()}
     flags = [index in chosen for index in range(explanations.num_rows)]
     place = explanations.schema.get_field_index("selected")
     return explanations.set_column(place, explanations.schema.field("selected"), pa.array(flags))
 
 
+def _best(candidates: Sequence[tuple[int, dict[str, Any]]]) -> int:
+    """Index of the explanation that is selected."""
+    rated = [row for _, row in candidates if row["rated_at"] is not None]
+    rater = max(rated, key=lambda row: row["rated_at"])["rated_by"] if rated else None
+
+    def worth(candidate: tuple[int, dict[str, Any]]) -> tuple[Any, ...]:
+        row = candidate[1]
+        score = row["selection_score"] if row["rated_by"] == rater else None
+        return (
+            row["status"] == "ok",
+            score is not None,
+            score or 0.0,
+            bool(row["selected"]),
+            -row["candidate"],
+        )
+
+    return max(candidates, key=worth)[0]
+
+
 def _preference(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
     if table == "scores":
-        return (row["coverage"],)
+        return (-(row["n_failed"] or 0), row["coverage"])
     worth = -_STATUS_ORDER.index(row["status"])
     if table == "explanations":
-        return (worth, row["created_at"], row["selection_score"] is not None)
+        return (worth, row["created_at"], row["rated_at"] or _NEVER)
     return (worth,)
 
 

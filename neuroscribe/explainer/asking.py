@@ -18,10 +18,7 @@ from typing import ClassVar, NamedTuple
 from neuroscribe.errors import InputError, RecordError
 from neuroscribe.explainer.forms import WORDINGS, Wording, parse
 from neuroscribe.llm.protocol import ChatRequest, Dialogue, Message, Reply
-from neuroscribe.records import FORMS, Exemplar, Explanation, Form, UnitId, UnitRecord
-
-NO_LLM = "none"
-"""Named by explanations for which no LLM was asked."""
+from neuroscribe.records import FORMS, NO_LLM, Exemplar, Explanation, Form, UnitId, UnitRecord
 
 CANDIDATE_TEMPERATURE = 1.0
 """Of all candidates but the first, which leaves it to the endpoint."""

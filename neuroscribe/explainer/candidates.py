@@ -8,7 +8,7 @@ reported on `test`, so neither is touched by the choice. Whoever was not chosen 
 Source: best-of-n selection by score, METHODS section 3.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from neuroscribe.errors import InputError
@@ -16,9 +16,7 @@ from neuroscribe.explainer.contract import Explainer
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.records import Exemplar, Explanation, UnitRecord
-
-Rate = Callable[[UnitRecord, str], Dialogue[float | None]]
-"""From a unit and an explanation to its score on `valid`; None where that is undefined."""
+from neuroscribe.services import Rate, Rating
 
 
 def best_of(
@@ -65,17 +63,26 @@ def rate_all(
 ) -> Dialogue[list[Explanation]]:
     """The explanations with their scores, asked for side by side, for each text once.
 
-    Those that have a score keep it and lend it to others of the same text.
+    Those that were rated keep their score and lend it to others of the same text.
     """
-    known = {each.text: each.selection_score for each in explanations if _has_score(each)}
+    known = {
+        each.text: Rating(each.selection_score, each.rated_by, each.rated_at)
+        for each in explanations
+        if each.rated_at is not None
+    }
     unknown = list(
         dict.fromkeys(
             each.text for each in explanations if each.text is not None and each.text not in known
         )
     )
-    scores = yield from together([rate(record, text) for text in unknown])
-    known |= dict(zip(unknown, scores, strict=True))
-    return [replace(each, selection_score=known.get(each.text)) for each in explanations]
+    ratings = yield from together([rate(record, text) for text in unknown])
+    known |= dict(zip(unknown, ratings, strict=True))
+    nothing = Rating(None, None, None)
+    rated = [known.get(each.text, nothing) for each in explanations]
+    return [
+        replace(each, selection_score=found.score, rated_by=found.by, rated_at=found.at)
+        for each, found in zip(explanations, rated, strict=True)
+    ]
 
 
 def select_best(explanations: Sequence[Explanation]) -> list[Explanation]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from neuroscribe.errors import InputError, SubjectError
 from neuroscribe.explainer.asking import Origin, shown_exemplars
-from neuroscribe.explainer.candidates import Rate, rate_all, select_best
+from neuroscribe.explainer.candidates import rate_all, select_best
 from neuroscribe.explainer.few_shot_revision import SOLVED_REVISION
 from neuroscribe.explainer.fitting_texts import fitting_texts
 from neuroscribe.explainer.forms import WORDINGS, Wording
@@ -26,7 +26,7 @@ from neuroscribe.firing import firing_positions
 from neuroscribe.llm.protocol import Capabilities, Dialogue, Message
 from neuroscribe.notation import discretise, escape
 from neuroscribe.records import Exemplar, Explanation, Form, UnitId, UnitRecord
-from neuroscribe.services import SubjectRunner, TextActivations
+from neuroscribe.services import Rate, SubjectRunner, TextActivations
 
 GENERATED = "generated_texts"
 """Among the inputs of every revision."""

@@ -159,6 +159,7 @@ class Bookkeeper:
             loss=outcome.loss,
             decisions=outcome.decisions,
             reason=outcome.reason,
+            http_status=outcome.http_status,
             input_tokens=outcome.input_tokens,
             output_tokens=outcome.output_tokens,
             cost_usd=cost_usd,

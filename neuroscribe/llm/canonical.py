@@ -72,7 +72,8 @@ def _fields(request: Request) -> dict[str, Any]:
                 "kind": "chat",
                 "messages": [[message.role, message.content] for message in request.messages],
                 "max_tokens": request.max_tokens,
-                "schema": request.schema,
+                # Properties in another order are another schema: models write in that order.
+                "schema": request.schema and json.dumps(request.schema, default=dict),
                 "top_logprobs": request.top_logprobs,
                 "temperature": request.temperature,
                 "sample": request.sample,

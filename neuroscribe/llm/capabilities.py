@@ -98,7 +98,9 @@ def judge(replies: Sequence[Reply]) -> Capabilities:
 
 def is_conclusive(outcome: Outcome) -> bool:
     """Whether the same probe would show the same tomorrow."""
-    return outcome.status != "failed" or outcome.http_status in CONCLUSIVE
+    # What was counted was answered: the endpoint left out what was asked for, and will again.
+    answered = outcome.status != "failed" or outcome.input_tokens > 0
+    return answered or outcome.http_status in CONCLUSIVE
 
 
 def to_entry(capabilities: Capabilities) -> dict[str, Any]:

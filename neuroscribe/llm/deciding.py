@@ -32,11 +32,17 @@ async def decide(
     Returns:
         the merged outcome; where the endpoint speaks no form, that of the first one tried.
     """
-    if dialect.decisions is None:
+    if dialect.decisions is None and not dialect.sought_decisions:
         async with finding_out:
-            # Another request may have found out meanwhile; then all go on side by side.
-            if dialect.decisions is None:
-                return await _find_out(request, dialect, ask)
+            # Another request may have found out meanwhile; then all go on side by side. So they do
+            # where it met a trouble that says nothing: one after the other they would meet it too.
+            if dialect.decisions is None and not dialect.sought_decisions:
+                try:
+                    return await _find_out(request, dialect, ask)
+                finally:
+                    dialect.sought_decisions = True
+    if dialect.decisions is None:
+        return await _find_out(request, dialect, ask)
     return await _ask_in(dialect.decisions, request, ask)
 
 

@@ -117,6 +117,7 @@ class Reply:
     created_at: datetime
     """When the answer was given; a journalled answer keeps its first time."""
     text: str = ""
+    """What was written, also where log-probabilities were wanted and did not come (`failed`)."""
     generated: tuple[GeneratedToken, ...] | None = None
     """One entry per generated token where `top_logprobs` were asked for and given."""
     slots: tuple[TopLogprobs | None, ...] | None = None
@@ -129,6 +130,9 @@ class Reply:
     gave none."""
     reason: str | None = None
     """What went wrong where `status` is not `ok`."""
+    http_status: int | None = None
+    """What the endpoint answered where it answered with an error: 400 and 422 say that it would
+    answer the same tomorrow."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None

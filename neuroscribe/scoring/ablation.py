@@ -88,6 +88,7 @@ class AblationScorer:
             simulations=simulations_of(
                 case.explanation.explanation_id, simulated[0], calibration=calibration, test=test
             ),
+            n_failed=sum(each.n_failed for each in simulated),
         )
 
     def _replace(
@@ -103,6 +104,9 @@ class AblationScorer:
                 each.calibrated(each.test[place]) for each in simulated
             ]
             whole = [_whole(values) for values in (*predictions, lookup)]
+            if whole[0] is None:
+                # The baselines are those of the same sequences.
+                continue
             present = [values for values in whole if values is not None]
             mean = [statistics.mean] * len(sequence)
             divergences = self.subject.divergences(case.record.unit, sequence, [mean, *present])

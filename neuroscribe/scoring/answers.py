@@ -21,6 +21,8 @@ ValueT = TypeVar("ValueT")
 
 _DECODER = json.JSONDecoder()
 _ATTEMPTS = 2
+_REFUSED = (400, 422)
+"""HTTP statuses of an endpoint that does not take what is asked."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,18 @@ def ask(
 ) -> Dialogue[Answer[ValueT]]:
     """Ask once, and once more where the answer cannot be read (as the next sample).
 
-    Some endpoints give log-probabilities or follow a schema, but not both at once: where nothing
-    came although log-probabilities were wanted, the second time does without them, because a
-    verdict without a probability is worth more than none.
+    A verdict without a probability is worth more than none. So an answer that came without the
+    log-probabilities that were wanted is read all the same, and an endpoint that refuses them (some
+    give log-probabilities or follow a schema, but not both at once) is asked again without.
     """
     for attempt in range(_ATTEMPTS):
         (reply,) = yield [replace(request, sample=request.sample + attempt)]
-        if reply.status == "failed" and request.top_logprobs and attempt + 1 < _ATTEMPTS:
-            request = replace(request, top_logprobs=0)
-            continue
+        if reply.status == "failed" and request.top_logprobs:
+            if reply.text:
+                reply = replace(reply, status="ok", reason=None)
+            elif reply.http_status in _REFUSED and attempt + 1 < _ATTEMPTS:
+                request = replace(request, top_logprobs=0)
+                continue
         status: Status = reply.status
         reason = reply.reason or f"the reply is {status!r}"
         if status == "ok":

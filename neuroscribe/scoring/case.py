@@ -47,6 +47,8 @@ class ScoringResult:
     """Of the explanation itself, on the calibration and test splits; not of the baselines."""
     judgements: tuple[Judgement, ...] = ()
     """Of the explanation itself; not of the baselines."""
+    n_failed: int = 0
+    """Answers that failed, those for calibration and baselines included: asked for again."""
 
 
 @runtime_checkable

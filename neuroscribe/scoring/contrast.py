@@ -45,7 +45,7 @@ class Contrasting:
     @property
     def kind_of_negatives(self) -> str:
         """The registered name of the negatives, such as `random` or `hard`."""
-        return getattr(self.negatives, "name", "random")
+        return self.negatives.name
 
     @property
     def report_sets(self) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class Fuzzing(YesNoJudge):
         usable = [each for each in firing if 2 * len(_firing(record, each)) <= len(each.sequence)]
         right, wrong = usable[::2][: self.n_right], usable[1::2][: self.n_wrong]
         if self.balanced:
-            right = right[: len(wrong)]
+            right, wrong = right[: len(wrong)], wrong[: len(right)]
         if not firing:
             return [], why_none_fires(record)
         if not right or not wrong:

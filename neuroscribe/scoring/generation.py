@@ -96,6 +96,7 @@ class Generation:
                 self._judgement(case, opinion, place, written[0][place : place + 1])
                 for place, opinion in enumerate(own)
             ),
+            n_failed=sum(answer.status == "failed" for answer in answers),
         )
 
     def prompt(self, explanation: str) -> tuple[Message, ...]:
@@ -126,6 +127,9 @@ class Generation:
         """
         found = read_key(reply.text, TEXTS)
         if isinstance(found, Problem):
+            if f'"{TEXTS}"' in reply.text:
+                # An object that was cut off is no list of lines.
+                return found
             found = [_NUMBER.sub("", line) for line in reply.text.splitlines()]
         if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
             return Problem(f"`{TEXTS}` is no list of texts: {reply.text}")

@@ -153,6 +153,7 @@ class Intruder:
                 for turn, (group, answer) in enumerate(zip(groups, own, strict=True))
                 for place, item in enumerate(group.items)
             ),
+            n_failed=sum(answer.status == "failed" for answer in answers),
         )
 
     def prompt(self, explanation: str | None, shown: Sequence[str]) -> tuple[Message, ...]:

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neuroscribe.firing import FIRING_SHARE
-from neuroscribe.records import Exemplar, Judgement, Status, UnitRecord
+from neuroscribe.records import NO_LLM, Exemplar, Judgement, Status, UnitRecord
 from neuroscribe.scoring.case import ScoringCase
-
-NO_LLM = "none"
-"""Who gives the opinions of baselines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +38,9 @@ class Opinion:
     """That it fits, or another number that ranks."""
     reason: str | None = None
     """What went wrong where `status` is not `ok`."""
+
+
+NO_OPINION = Opinion(status="skipped", llm=NO_LLM)
 
 
 def judgement(

@@ -24,6 +24,11 @@ class Simulated:
     fit: Calibration | None
     """From the simulator's scale to activations; None where nothing could be fitted."""
 
+    @property
+    def n_failed(self) -> int:
+        """Predictions that failed."""
+        return sum(each.status == "failed" for each in (*self.calibration, *self.test))
+
     def calibrated(self, prediction: Prediction) -> tuple[float | None, ...] | None:
         """A prediction on the scale of the activations; None without a fit."""
         return None if self.fit is None else tuple(self.fit(prediction.expected))

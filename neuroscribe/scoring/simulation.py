@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from neuroscribe.llm.protocol import Dialogue
-from neuroscribe.records import Exemplar, Prediction, Score, UnitRecord
+from neuroscribe.records import Exemplar, Score, UnitRecord
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.held_out import (
     check_apart,
@@ -32,7 +32,7 @@ from neuroscribe.scoring.simulating import (
     simulate_texts,
     simulations_of,
 )
-from neuroscribe.services import Calibrate, Simulate
+from neuroscribe.services import Calibrate, Simulate, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,7 @@ class SimulationScorer:
             simulations=simulations_of(
                 case.explanation.explanation_id, simulated[0], calibration=calibration, test=test
             ),
+            n_failed=sum(each.n_failed for each in simulated),
         )
 
 
@@ -96,10 +97,25 @@ def _scores(
         ids = {exemplar.sequence.sequence_id for exemplar in members}
         places = [i for i, exemplar in enumerate(test) if exemplar.sequence.sequence_id in ids]
         truth = [test[place].activations for place in places]
+        expected = [
+            [
+                _beside(simulated[0].test[place].expected, each.test[place].expected)
+                for place in places
+            ]
+            for each in simulated
+        ]
+        look_up = [
+            _beside(simulated[0].test[place].expected, _look_up(case, test[place]))
+            for place in places
+        ]
+        mean = [
+            _beside(simulated[0].test[place].expected, [case.record.statistics.mean] * len(row))
+            for place, row in zip(places, truth, strict=True)
+        ]
         for metric in METRICS:
             values = [
-                _pooled(case, metric, truth, [each.test[place] for place in places], each.fit)
-                for each in simulated
+                _pooled(case, metric, truth, own_or_random, each.fit)
+                for own_or_random, each in zip(expected, simulated, strict=True)
             ]
             own = values[0]
             yield Score(
@@ -118,8 +134,8 @@ def _scores(
                 n_items=own.n_items,
                 coverage=own.coverage,
                 baseline_random_explanation=values[1].value if len(values) > 1 else None,
-                baseline_token_lookup=_look_up(case, metric, truth, [test[p] for p in places]),
-                baseline_mean=_mean(case, metric, truth),
+                baseline_token_lookup=pooled_value(metric, truth, look_up),
+                baseline_mean=pooled_value(metric, truth, mean),
                 reason=own.reason if places else f"no {report_set} sequences in the test split",
             )
 
@@ -128,11 +144,10 @@ def _pooled(
     case: ScoringCase,
     metric: str,
     truth: Sequence[Sequence[float]],
-    predictions: Sequence[Prediction],
+    expected: Sequence[Values],
     fit: Calibration | None,
 ) -> PooledScore:
     seed = seed_of(case)
-    expected = [prediction.expected for prediction in predictions]
     if not METRICS[metric].on_activations:
         return pooled_score(metric, truth, expected, seed=seed)
     if fit is not None:
@@ -144,23 +159,14 @@ def _pooled(
     return replace(uncalibrated, value=None, low=None, high=None, reason=reason)
 
 
-def _look_up(
-    case: ScoringCase,
-    metric: str,
-    truth: Sequence[Sequence[float]],
-    exemplars: Sequence[Exemplar],
-) -> float | None:
+def _beside(own: Values, other: Values) -> list[float | None]:
+    """The other prediction on the tokens for which the explanation itself has one."""
+    return [None if mine is None else value for mine, value in zip(own, other, strict=True)]
+
+
+def _look_up(case: ScoringCase, exemplar: Exemplar) -> Values:
     statistics = case.record.statistics
-    predicted = [
-        statistics.lookup.predict(exemplar.sequence.token_ids, statistics.mean)
-        for exemplar in exemplars
-    ]
-    return pooled_value(metric, truth, predicted)
-
-
-def _mean(case: ScoringCase, metric: str, truth: Sequence[Sequence[float]]) -> float | None:
-    predicted = [[case.record.statistics.mean] * len(row) for row in truth]
-    return pooled_value(metric, truth, predicted)
+    return statistics.lookup.predict(exemplar.sequence.token_ids, statistics.mean)
 
 
 PLUGIN = SimulationScorer

@@ -18,7 +18,7 @@ from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.held_out import seed_of
 from neuroscribe.scoring.judge_metrics import JUDGE_METRICS, JudgeMetric, Truth, coin
 from neuroscribe.scoring.metrics import defined
-from neuroscribe.scoring.opinions import Item, Opinion, by_mean, judgement, look_up
+from neuroscribe.scoring.opinions import NO_OPINION, Item, Opinion, by_mean, judgement, look_up
 from neuroscribe.scoring.pair_sums import Array
 
 VERDICT_METRICS = ("balanced_accuracy", "precision", "recall", "f1", "auc")
@@ -85,6 +85,7 @@ def verdict_result(
             judgement(case, item, opinion, scorer=scorer, report_set=report_set, place=place)
             for place, (item, opinion) in enumerate(zip(items, own, strict=True))
         ),
+        n_failed=sum(each.status == "failed" for said in opinions for each in said),
     )
 
 
@@ -170,7 +171,14 @@ def _value(metric: JudgeMetric, said: _Said) -> float | None:
 def _baseline(
     metric: JudgeMetric, panel: Panel, opinions: Sequence[Opinion] | None
 ) -> float | None:
-    return None if opinions is None else _value(metric, _said(panel, opinions, metric))
+    """On the items of which the explanation itself has something said."""
+    if opinions is None:
+        return None
+    beside = [
+        opinion if getattr(own, metric.reads) is not None else NO_OPINION
+        for own, opinion in zip(panel.own, opinions, strict=True)
+    ]
+    return _value(metric, _said(panel, beside, metric))
 
 
 def _interval(

@@ -76,7 +76,7 @@ class Teach:
         )
 
 
-class Lesson(NamedTuple):
+class Taught(NamedTuple):
     """What a teacher chose, and what came of it."""
 
     chosen: tuple[int, ...]
@@ -87,7 +87,7 @@ class Lesson(NamedTuple):
 
 def greedy(
     student: KernelStudent, lessons: Lessons, truth: Values, resting: float, *, budget: int
-) -> Lesson:
+) -> Taught:
     """Show the student, one by one, the exemplar that lowers its error most.
 
     Args:
@@ -113,7 +113,7 @@ def greedy(
         errors.append(float(error[best]))
         sums += lessons.sums[best]
         weights += lessons.weights[best]
-    return Lesson(tuple(chosen), tuple(errors))
+    return Taught(tuple(chosen), tuple(errors))
 
 
 def _is_finite(exemplar: Exemplar) -> bool:
@@ -131,7 +131,7 @@ def _complexity(curve: tuple[float, ...]) -> int | None:
     return next(number for number, quality in enumerate(curve) if quality >= wanted)
 
 
-def _why_not(lesson: Lesson, curve: tuple[float, ...]) -> str:
+def _why_not(lesson: Taught, curve: tuple[float, ...]) -> str:
     if not lesson.chosen:
         return "no exemplar taught the student anything"
     return f"the student explains no variance on calibration (at best {curve[-1]:.3f})"

@@ -4,7 +4,7 @@ One completion prompt lists every token with the placeholder `unknown`; what the
 place of each placeholder is the distribution of that token's value. One request a sequence, nothing
 generated, and a whole distribution per token; but few hosts give log-probabilities of prompts, and
 a tokenizer that cuts "10" in two makes 1 and 10 one and the same first token, which cannot be
-undone here: `choose` passes such endpoints on to `generated_logprobs`.
+undone here: `choose` passes such endpoints on to the next one that suits.
 
 Source: Bills et al., 2023 (all at once, and leading placeholders in the solved units).
 """
@@ -55,7 +55,7 @@ class PromptLogprobs:
 
     name: ClassVar[str] = "prompt_logprobs"
     needs: ClassVar[str] = (
-        'log-probabilities of prompt tokens and a tokenizer that keeps "10" whole'
+        'log-probabilities of prompt tokens, and a tokenizer that keeps "10" whole or a local model'
     )
     preference: ClassVar[int | None] = 10
     asks: ClassVar[bool] = True

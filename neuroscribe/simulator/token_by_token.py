@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
+from neuroscribe.llm.protocol import (
+    Capabilities,
+    ChatRequest,
+    Dialogue,
+    GeneratedToken,
+    Message,
+    Reply,
+)
 from neuroscribe.notation import UNKNOWN, escape
 from neuroscribe.records import Prediction
 from neuroscribe.simulator.distribution import (
@@ -22,7 +29,7 @@ from neuroscribe.simulator.distribution import (
     holds_whole_ten,
 )
 from neuroscribe.simulator.few_shot import SCALE, SOLVED_UNITS, question
-from neuroscribe.simulator.written_table import number_indices
+from neuroscribe.simulator.written_table import is_level, number_indices
 
 _ATTEMPTS = 2
 _INSTRUCTIONS = f"""\
@@ -125,11 +132,18 @@ def _shows_whole_ten(reply: Reply) -> bool:
     return any(holds_whole_ten(token.top) for token in reply.generated or ())
 
 
+def _alone(generated: Sequence[GeneratedToken]) -> int | None:
+    """Where the number begins in an answer that is nothing else."""
+    if not is_level("".join(token.text for token in generated)):
+        return None
+    return next(index for index, token in enumerate(generated) if token.text.strip())
+
+
 def _read(reply: Reply, *, ten_is_whole: bool) -> Expectation:
     generated = reply.generated or ()
     rows = number_indices(generated)
     # Some models write the number alone.
-    index = rows[0] if rows else next((i for i, t in enumerate(generated) if t.text.strip()), None)
+    index = rows[0] if rows else _alone(generated)
     if index is None:
         return Expectation(None, 0)
     following = generated[index + 1].top if index + 1 < len(generated) else None

@@ -15,9 +15,7 @@ from typing import ClassVar
 from neuroscribe.errors import InputError
 from neuroscribe.llm.protocol import Capabilities, Dialogue
 from neuroscribe.notation import MAX_LEVEL
-from neuroscribe.records import Prediction, UnitRecord
-
-NO_LLM = "none"
+from neuroscribe.records import NO_LLM, Prediction, UnitRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from neuroscribe.llm.protocol import GeneratedToken
+from neuroscribe.notation import MAX_LEVEL
+
+_LEVELS = frozenset(map(str, range(MAX_LEVEL + 1)))
 
 
 def number_indices(generated: Sequence[GeneratedToken]) -> list[int | None]:
     r"""For each row, the index of the generated token with which its number begins.
 
     Returns:
-        One entry per row; None where nothing follows the tab.
+        One entry per row; None where what follows the tab is no number of the scale.
 
     >>> texts = ("a", "\t", "1", "0", "\n", "b", "\t")
     >>> number_indices([GeneratedToken(text=text, top={}) for text in texts])
@@ -31,6 +34,15 @@ def number_indices(generated: Sequence[GeneratedToken]) -> list[int | None]:
         if tab:
             blanks = len(number) - len(number.lstrip())
             position = line_start + len(before) + 1 + blanks
-            indices.append(bisect_right(starts, position) - 1 if number.strip() else None)
+            indices.append(bisect_right(starts, position) - 1 if is_level(number) else None)
         line_start += len(line) + 1
     return indices
+
+
+def is_level(written: str) -> bool:
+    """Whether a text is a whole number from 0 to 10, with white space around it or without.
+
+    >>> is_level(" 10"), is_level("12"), is_level("0.5")
+    (True, False, False)
+    """
+    return written.strip() in _LEVELS

@@ -7,11 +7,11 @@ and report sets are other questions, and so are units of another model.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -26,33 +26,46 @@ ASPECTS = ("study", "explainer", "exemplars", "form", "llm", "simulator", "judge
 """In what methods may differ. `llm` explains; `judge` simulates or judges."""
 
 
+class Case(NamedTuple):
+    """What is compared: a unit, treated alike in all that is not asked about."""
+
+    unit: UnitId
+    rest: tuple[str, ...]
+    """What else was the same: the aspects that do not tell the methods apart."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Contender:
     """One way to explain and to score, with its scores."""
 
     name: str
     """What tells it from the others, such as `explainer=contrastive`."""
-    scores: Mapping[UnitId, float]
+    scores: Mapping["Case", float]
     n_undefined: int
-    """Units for which it has a score without a value."""
+    """Units that have no reliable score: none with a value and a coverage of at least .9."""
     tokens: float | None
-    """Tokens of prompt and answer that an explanation took, on average; None where none is known.
-    """
+    """Tokens of prompts and answers that a unit's explanation took on average, candidates and
+    revisions included; None where they are not known."""
     cost_usd: float | None
-    """What an explanation cost, on average; None where a price is not known."""
+    """What they cost; None where a price is not known."""
+
+    @property
+    def n_units(self) -> int:
+        """Units that have a score."""
+        return len({case.unit for case in self.scores})
 
     @property
     def mean(self) -> float | None:
         """Mean score over all its units; None without any."""
-        return float(np.mean(list(self.scores.values()))) if self.scores else None
+        return _mean(list(_per_unit(self.scores).values()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairing:
     """Two methods on the units that both have."""
 
-    first: Method
-    second: Method
+    first: Contender
+    second: Contender
     n_units: int
     first_mean: float | None
     second_mean: float | None
@@ -72,7 +85,7 @@ class Comparison:
     scorer: str
     metric: str
     report_set: str
-    methods: tuple[Method, ...]
+    methods: tuple[Contender, ...]
     pairings: tuple[Pairing, ...]
 
 
@@ -93,7 +106,8 @@ def compare(
         metric: which of them; None takes the scorer's headline.
         report_set: on which sequences; None takes the scorer's first.
         by: aspects (`ASPECTS`) that tell methods apart; None takes all in which they differ.
-            Scores that differ in other aspects are averaged per unit.
+            Scores that differ in other aspects too are paired with those that are like them there,
+            and then averaged per unit.
         seed: of the bootstrap.
 
     Raises:
@@ -120,7 +134,7 @@ def compare(
             f"{scorer} has no {metric} on {report_set} there; there are: {', '.join(known)}"
         )
     differing = tuple(by) if by else tuple(a for a in ASPECTS if len({r[a] for r in wanted}) > 1)
-    methods = _methods(wanted, differing)
+    methods = _contenders(wanted, differing)
     if len(methods) < 2:
         name = methods[0].name
         raise StudyError(
@@ -139,7 +153,7 @@ def compare(
 def _require_one_subject(studies: Sequence[str | Path]) -> None:
     subjects = {}
     for study in studies:
-        subject = read_manifest(Path(study))["subject"]
+        subject = read_manifest(study)["subject"]
         subjects[subject["weights_sha256"]] = f"{study} ({subject['name']})"
     if len(subjects) > 1:
         raise StudyError(
@@ -153,20 +167,22 @@ def _rows(study: str | Path, scorer: str) -> list[dict[str, Any]]:
     explanations = {
         row["explanation_id"]: row for row in store.load(study, "explanations").to_pylist()
     }
+    spent = _spent(explanations.values())
     found = []
     for row in store.load(study, "scores", where=pc.field("scorer") == scorer).to_pylist():
         explanation = explanations.get(row["explanation_id"])
         if explanation is None or not explanation["selected"]:
             continue
-        tokens = explanation["input_tokens"] + explanation["output_tokens"]
+        tokens, cost_usd = spent[_method_of(explanation)]
         found.append(
             {
                 "unit": UnitId(row["site"], row["unit"], row["polarity"]),
                 "metric": row["metric"],
                 "report_set": row["report_set"],
-                "value": row["value"],
-                "tokens": float(tokens) or None,
-                "cost_usd": explanation["cost_usd"],
+                # Under .9 coverage a value is never averaged (METHODS section 5).
+                "value": row["value"] if row["reliable"] else None,
+                "tokens": tokens or None,
+                "cost_usd": cost_usd,
                 "study": str(study),
                 "explainer": explanation["explainer"],
                 "exemplars": explanation["exemplars"] or "top",
@@ -179,6 +195,27 @@ def _rows(study: str | Path, scorer: str) -> list[dict[str, Any]]:
     return found
 
 
+def _method_of(explanation: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A unit and how it was explained; its candidates and revisions share it."""
+    names = ("site", "unit", "polarity", "explainer", "exemplars", "form", "llm")
+    return tuple(explanation[name] for name in names)
+
+
+def _spent(
+    explanations: Iterable[Mapping[str, Any]],
+) -> dict[tuple[Any, ...], tuple[float, float | None]]:
+    """Tokens and cost of all that was asked to explain each unit by each method."""
+    spent: dict[tuple[Any, ...], tuple[float, float | None]] = {}
+    for row in explanations:
+        tokens, cost = spent.get(_method_of(row), (0.0, 0.0))
+        known = cost is not None and row["cost_usd"] is not None
+        spent[_method_of(row)] = (
+            tokens + row["input_tokens"] + row["output_tokens"],
+            cost + row["cost_usd"] if known else None,
+        )
+    return spent
+
+
 _HEADLINES = ("pearson", "balanced_accuracy", "auc", "accuracy", "top_and_random")
 
 
@@ -187,43 +224,61 @@ def _headline(names: Sequence[str]) -> str:
     return next((name for name in _HEADLINES if name in present), names[0])
 
 
-def _methods(rows: Sequence[Mapping[str, Any]], aspects: Sequence[str]) -> tuple[Method, ...]:
+def _contenders(rows: Sequence[Mapping[str, Any]], aspects: Sequence[str]) -> tuple[Contender, ...]:
+    others = [aspect for aspect in ASPECTS if aspect not in aspects]
     by_method: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         by_method[tuple(row[aspect] for aspect in aspects)].append(row)
-    methods = []
+    contenders = []
     for values, members in sorted(by_method.items(), key=lambda item: tuple(map(str, item[0]))):
-        per_unit: dict[UnitId, list[float]] = defaultdict(list)
-        for row in members:
-            if row["value"] is not None:
-                per_unit[row["unit"]].append(row["value"])
+        scores = {
+            Case(row["unit"], tuple(str(row[aspect]) for aspect in others)): row["value"]
+            for row in members
+            if row["value"] is not None
+        }
         named = zip(aspects, values, strict=True)
-        methods.append(
-            Method(
+        contenders.append(
+            Contender(
                 name=", ".join(f"{aspect}={value}" for aspect, value in named) or "the only one",
-                scores={unit: float(np.mean(found)) for unit, found in per_unit.items()},
-                n_undefined=len({row["unit"] for row in members} - per_unit.keys()),
+                scores=scores,
+                n_undefined=len({row["unit"] for row in members} - {c.unit for c in scores}),
                 tokens=_mean([row["tokens"] for row in members]),
                 cost_usd=_mean([row["cost_usd"] for row in members]),
             )
         )
-    return tuple(methods)
+    return tuple(contenders)
 
 
-def _paired(first: Method, second: Method, seed: int) -> Pairing:
-    units = sorted(first.scores.keys() & second.scores.keys())
-    a = [first.scores[unit] for unit in units]
-    b = [second.scores[unit] for unit in units]
-    differences = [y - x for x, y in zip(a, b, strict=True)]
-    wins = [1.0 if d > 0 else 0.5 if d == 0 else 0.0 for d in differences]
+def differences(first: Contender, second: Contender) -> dict[UnitId, float]:
+    """Second minus first for every unit that both have, averaged over what is alike in both."""
+    return _per_unit(
+        {
+            case: second.scores[case] - first.scores[case]
+            for case in first.scores.keys() & second.scores.keys()
+        }
+    )
+
+
+def _per_unit(scores: Mapping[Case, float]) -> dict[UnitId, float]:
+    found: dict[UnitId, list[float]] = defaultdict(list)
+    for case in sorted(scores):
+        found[case.unit].append(scores[case])
+    return {unit: float(np.mean(values)) for unit, values in found.items()}
+
+
+def _paired(first: Contender, second: Contender, seed: int) -> Pairing:
+    common = first.scores.keys() & second.scores.keys()
+    by_unit = differences(first, second)
+    values = [by_unit[unit] for unit in sorted(by_unit)]
+    wins = [1.0 if d > 0 else 0.5 if d == 0 else 0.0 for d in values]
     return Pairing(
         first=first,
         second=second,
-        n_units=len(units),
-        first_mean=_mean(a),
-        second_mean=_mean(b),
-        difference=_mean(differences),
-        interval=mean_interval(differences, seed=seed),
+        n_units=len(by_unit),
+        first_mean=_mean(list(_per_unit({c: first.scores[c] for c in common}).values())),
+        second_mean=_mean(list(_per_unit({c: second.scores[c] for c in common}).values())),
+        difference=_mean(values),
+        interval=mean_interval(values, seed=seed),
         wins=_mean(wins),
     )
 

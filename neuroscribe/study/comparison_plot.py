@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from neuroscribe.errors import InputError
-from neuroscribe.study.comparing import Comparison
+from neuroscribe.study.comparing import Comparison, differences
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _POINTS = 2000
@@ -26,8 +26,7 @@ def plot(comparison: Comparison, path: Path, *, seed: int = 0) -> Path:
     Raises:
         InputError: another suffix, or matplotlib is not installed.
     """
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"a plot cannot be written as {path}; end it in {', '.join(SUFFIXES)}")
+    check(path)
     try:
         # A dependency of the extra `plot` alone.
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -40,10 +39,10 @@ def plot(comparison: Comparison, path: Path, *, seed: int = 0) -> Path:
     axes = figure.add_subplot()
     rng = np.random.default_rng(seed)
     for row, pairing in enumerate(pairings):
-        units = sorted(pairing.first.scores.keys() & pairing.second.scores.keys())[:_POINTS]
-        differences = [pairing.second.scores[u] - pairing.first.scores[u] for u in units]
-        heights = row + rng.uniform(-0.22, 0.22, len(units))
-        axes.plot(differences, heights, ".", color="0.6", markersize=3, zorder=1)
+        by_unit = differences(pairing.first, pairing.second)
+        points = [by_unit[unit] for unit in sorted(by_unit)[:_POINTS]]
+        heights = row + rng.uniform(-0.22, 0.22, len(points))
+        axes.plot(points, heights, ".", color="0.6", markersize=3, zorder=1)
         if pairing.difference is None:
             continue
         if pairing.interval is not None:
@@ -61,11 +60,26 @@ def plot(comparison: Comparison, path: Path, *, seed: int = 0) -> Path:
         "points: units; diamond and bar: mean and its 95% interval"
     )
     axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Without a date the same comparison gives the same file.
     metadata = {"Date": None} if path.suffix == ".svg" else None
-    figure.savefig(path, dpi=150, metadata=metadata)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150, metadata=metadata)
+    except OSError as error:
+        raise InputError(
+            f"the plot cannot be written to {path}: {error.strerror or error}"
+        ) from error
     return path
+
+
+def check(path: Path) -> None:
+    """Refuse a file of another kind.
+
+    Raises:
+        InputError: another suffix.
+    """
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"a plot cannot be written as {path}; end it in {', '.join(SUFFIXES)}")
 
 
 def _wrapped(name: str) -> str:

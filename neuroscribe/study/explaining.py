@@ -17,7 +17,7 @@ from neuroscribe.explainer.candidates import best_of
 from neuroscribe.explainer.revision import revise
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.llm.session import Estimate, Session
-from neuroscribe.records import Explanation, Form, Lesson, Split, UnitId, UnitRecord
+from neuroscribe.records import NO_LLM, Explanation, Form, Lesson, Split, UnitId, UnitRecord
 from neuroscribe.selection import Chosen, Selection
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
@@ -27,11 +27,8 @@ from neuroscribe.study.writing import Buffer, write_by_site
 if TYPE_CHECKING:
     from neuroscribe.explainer.contract import Explainer
 
-REPEATED = ("failed", "skipped")
+REPEATED = ("failed",)
 """Statuses of items that the next run tries again."""
-
-NO_LLM = "none"
-"""Named by the explanations of units that have nothing to explain."""
 
 NO_EXEMPLARS = "none"
 """Named as the selection by explainers that show no exemplars."""
@@ -97,6 +94,21 @@ class _Workshop:
             splits.append("valid")
         return splits
 
+    def is_open(self, known: Sequence[Explanation]) -> bool:
+        """Whether something of a unit is missing or failed.
+
+        A refusal or an answer that cannot be read is an answer.
+        """
+        if not known or any(each.status in REPEATED for each in known):
+            return True
+        good = [each for each in known if each.status == "ok"]
+        if not good:
+            return False
+        if self.rates and any(each.rated_by != self._services.rater for each in good):
+            return True
+        first = [each for each in known if each.parent_id is None]
+        return len(first) < self._method.candidates or _revised(known) < self._method.revisions
+
     def explain(self, record: UnitRecord) -> Dialogue[Explained]:
         """Explain one unit."""
         chosen = None if self._select is None else self._select(record)
@@ -140,7 +152,7 @@ def explain_study(
     """
     workshop = _Workshop(method, services)
     before = _before(reader, method, workshop.exemplars, session.spec)
-    todo = [unit for unit in units if _is_open(before[unit], method)]
+    todo = [unit for unit in units if workshop.is_open(before[unit])]
     counts: Counter[str] = Counter()
     failed: list[str] = []
 
@@ -185,7 +197,7 @@ def estimate_explaining(
     """What explaining would send first; nothing is sent."""
     workshop = _Workshop(method, services)
     before = _before(reader, method, workshop.exemplars, session.spec)
-    todo = [unit for unit in units if _is_open(before[unit], method)]
+    todo = [unit for unit in units if workshop.is_open(before[unit])]
     return session.estimate(_jobs(reader, todo, workshop))
 
 
@@ -208,14 +220,18 @@ def _jobs(
         yield record.unit, workshop.explain(record)
 
 
-def _is_open(known: Sequence[Explanation], method: Method) -> bool:
-    """Whether something is missing or failed; a refusal or an unreadable answer is an answer."""
-    if not known or any(each.status in REPEATED for each in known):
-        return True
-    first = [each for each in known if each.parent_id is None]
-    revised = len(known) - len(first)
-    wants_revision = method.revisions > 0 and revised == 0 and any(e.status == "ok" for e in known)
-    return len(first) < method.candidates or wants_revision
+def _revised(known: Sequence[Explanation]) -> int:
+    """Length of the longest chain of revisions; one that ended without a text counts as endless."""
+    by_id = {each.explanation_id: each for each in known}
+    longest = 0
+    for each in known:
+        length, parent = 0, each.parent_id
+        while parent in by_id:
+            length, parent = length + 1, by_id[parent].parent_id
+        if length and each.text is None:
+            return len(known) + 1_000_000
+        longest = max(longest, length)
+    return longest
 
 
 def _status(explanations: Sequence[Explanation]) -> str:

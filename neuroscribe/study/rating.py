@@ -1,28 +1,41 @@
 """How well a text explains a unit, by simulation on `valid`: what candidates are chosen by.
 
 The split is neither the one that explanations are made from nor the one on which they are reported,
-so choosing the best of many does not flatter the score.
+so choosing the best of many does not flatter the score. A rating of which a prediction failed is
+none: candidates would be compared on different texts.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.records import Exemplar, UnitRecord
+from neuroscribe.scoring.held_out import each_once
 from neuroscribe.scoring.pooled import pooled_value
-from neuroscribe.services import Simulate
-
-Rate = Callable[[UnitRecord, str], Dialogue[float | None]]
-"""From a unit and a text to a score; None where it is undefined."""
+from neuroscribe.services import Rate, Rating, Simulate
 
 N_VALID = 5
 """Top and as many random exemplars of `valid` that are simulated."""
 
 
-def rate_on_valid(simulate: Simulate, *, count: int = N_VALID) -> Rate:
-    """Rate texts by the correlation of simulated with true activations on `valid`."""
+def rate_on_valid(
+    simulate: Simulate,
+    *,
+    by: str,
+    count: int = N_VALID,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Rate:
+    """Rate texts by the correlation of simulated with true activations on `valid`.
 
-    def rate(record: UnitRecord, text: str) -> Dialogue[float | None]:
+    Args:
+        simulate: the simulator.
+        by: its name and the LLM's.
+        count: exemplars of each kind.
+        clock: dates the ratings.
+    """
+
+    def rate(record: UnitRecord, text: str) -> Dialogue[Rating]:
         exemplars = _valid(record, count)
         predictions = yield from together(
             [
@@ -35,18 +48,22 @@ def rate_on_valid(simulate: Simulate, *, count: int = N_VALID) -> Rate:
                 for exemplar in exemplars
             ]
         )
-        return pooled_value(
+        if any(prediction.status == "failed" for prediction in predictions):
+            return Rating(None, None, None)
+        score = pooled_value(
             "pearson",
             [exemplar.activations for exemplar in exemplars],
             [prediction.expected for prediction in predictions],
         )
+        return Rating(score, by, clock())
 
     return rate
 
 
 def _valid(record: UnitRecord, count: int) -> list[Exemplar]:
-    found: dict[int, Exemplar] = {}
-    for kind in ("top", "random"):
-        for exemplar in record.select("valid", kind)[:count]:
-            found.setdefault(exemplar.sequence.sequence_id, exemplar)
-    return list(found.values())
+    return each_once(
+        [
+            *record.select("valid", "top")[:count],
+            *record.select("valid", "random")[:count],
+        ]
+    )

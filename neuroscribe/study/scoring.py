@@ -12,9 +12,8 @@ from neuroscribe.datasets import store
 from neuroscribe.datasets.rows import judgements_table, scores_table, simulations_table
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.llm.session import Estimate, Session
-from neuroscribe.records import Explanation, UnitId, content_hash
+from neuroscribe.records import NO_LLM, Explanation, UnitId, content_hash
 from neuroscribe.scoring import Scorer, ScoringCase, ScoringResult
-from neuroscribe.study.explaining import NO_LLM
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
 from neuroscribe.study.services import Services
@@ -28,9 +27,20 @@ def score_study(
     services: Services,
     session: Session,
     *,
+    peers: Sequence[Explanation],
     seed: int,
 ) -> Outcome:
     """Score the explanations that have no score by these scorers, simulator and LLM yet.
+
+    Args:
+        reader: the study.
+        explanations: which ones.
+        scorers: registered names.
+        services: what scorers need.
+        session: the LLM.
+        peers: explanations among which the random ones are drawn, in order of unit: all that the
+            study has, so that a score does not depend on which others are scored.
+        seed: of the draws.
 
     Explanations of which a simulation or a judgement failed are scored again: journalled answers
     cost nothing.
@@ -66,7 +76,7 @@ def score_study(
                 buffer.add(_signed(result, key))
                 bar.advance(cost_usd=session.cost_usd)
 
-            session.run(_jobs(reader, explanations, todo, scorer, seed), take)
+            session.run(_jobs(reader, peers, todo, scorer, seed), take)
     return Outcome(
         stage="score",
         counts=dict(counts),
@@ -84,6 +94,7 @@ def estimate_scoring(
     services: Services,
     session: Session,
     *,
+    peers: Sequence[Explanation],
     seed: int,
 ) -> Estimate:
     """What scoring would send first; only the probe of the endpoint is really sent, if at all."""
@@ -92,7 +103,7 @@ def estimate_scoring(
         for scorer in [_scorer(services, name) for name in scorers]
         for job in _jobs(
             reader,
-            explanations,
+            peers,
             _open(reader.root, explanations, scorer, _key(scorer, services, session.spec)),
             scorer,
             seed,
@@ -118,7 +129,12 @@ def _key(scorer: Scorer, services: Services, llm: str) -> _Key:
 def _signed(result: ScoringResult, key: _Key) -> ScoringResult:
     """The result with who scored in it, also where nobody was asked."""
     scores = [
-        replace(score, simulator=score.simulator or key.simulator, llm=score.llm or key.llm)
+        replace(
+            score,
+            simulator=score.simulator or key.simulator,
+            llm=score.llm or key.llm,
+            n_failed=result.n_failed,
+        )
         for score in result.scores
     ]
     return replace(result, scores=tuple(scores))
@@ -131,12 +147,12 @@ def _scorer(services: Services, name: str) -> Scorer:
 
 def _jobs(
     reader: Reader,
-    explanations: Sequence[Explanation],
+    peers: Sequence[Explanation],
     todo: Sequence[Explanation],
     scorer: Scorer,
     seed: int,
 ) -> Iterator[tuple[UnitId, Dialogue[ScoringResult]]]:
-    draw = other_explanations(explanations)
+    draw = other_explanations(peers)
     by_unit: dict[UnitId, list[Explanation]] = defaultdict(list)
     for explanation in todo:
         by_unit[explanation.unit].append(explanation)
@@ -192,26 +208,15 @@ def _open(
     key: _Key,
 ) -> list[Explanation]:
     """The explanations that are not scored yet, or of which an answer failed."""
-    scored = ["explanation_id", "scorer", "simulator", "llm", "report_set"]
+    columns = ["explanation_id", "scorer", "simulator", "llm", "report_set", "n_failed"]
     done = {
         row["explanation_id"]
-        for row in store.load(root, "scores", columns=scored).to_pylist()
+        for row in store.load(root, "scores", columns=columns).to_pylist()
         if (row["scorer"], row["simulator"], row["llm"]) == key
         and row["report_set"] in scorer.report_sets
+        and not row["n_failed"]
     }
-    answered = {
-        "simulations": ("simulator", key.simulator),
-        "judgements": ("scorer", key.scorer),
-    }
-    broken = {
-        row["explanation_id"]
-        for table, (column, name) in answered.items()
-        for row in store.load(
-            root, table, columns=["explanation_id", column, "llm", "status"]
-        ).to_pylist()
-        if row["status"] == "failed" and (row[column], row["llm"]) == (name, key.llm)
-    }
-    return [each for each in explanations if each.explanation_id not in done - broken]
+    return [each for each in explanations if each.explanation_id not in done]
 
 
 def _write(root: str | Path, results: Sequence[ScoringResult]) -> None:
@@ -230,9 +235,11 @@ def _worst(result: ScoringResult) -> str:
 
     The reason of an undefined score stands beside it in the table.
     """
+    if result.n_failed:
+        return "failed"
     found = {simulation.prediction.status for simulation in result.simulations}
     found |= {judgement.status for judgement in result.judgements}
-    for status in ("failed", "unparsed", "refused"):
+    for status in ("unparsed", "refused"):
         if status in found:
             return status
     return "ok" if any(score.value is not None for score in result.scores) else "undefined"

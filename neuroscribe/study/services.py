@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 from neuroscribe import registry
 from neuroscribe.datasets import store
 from neuroscribe.datasets.rows import sequence_of
-from neuroscribe.errors import RegistryError, StudyError
+from neuroscribe.errors import CapabilityError, RegistryError, StudyError
 from neuroscribe.llm.protocol import Capabilities
 from neuroscribe.llm.session import Session
 from neuroscribe.records import Sequence as TokenSequence, Split, UnitId
-from neuroscribe.services import Calibrate, Embed, Negatives, Pool, WeightTokens
+from neuroscribe.services import Calibrate, Embed, Negatives, Pool, Rate, WeightTokens
 from neuroscribe.simulator import Simulator, choose
 from neuroscribe.simulator.calibration import linear
-from neuroscribe.study.rating import Rate, rate_on_valid
+from neuroscribe.study.rating import rate_on_valid
 from neuroscribe.study.reading import Reader
 
 if TYPE_CHECKING:
@@ -111,7 +111,13 @@ class Services:
     @cached_property
     def simulate(self) -> Simulator:
         """The simulator."""
-        simulate: Simulator = registry.load("simulator", self.simulator)()
+        plugin = registry.load("simulator", self.simulator)
+        if plugin.asks and not plugin.suits(self.capabilities):
+            raise CapabilityError(
+                f"{self._session.spec} cannot serve the simulator {self.simulator!r}: it needs "
+                f"{plugin.needs}; choose another one, or auto"
+            )
+        simulate: Simulator = plugin()
         return simulate
 
     @property
@@ -122,7 +128,12 @@ class Services:
     @cached_property
     def rate(self) -> Rate:
         """How well a text explains a unit, on `valid`."""
-        return rate_on_valid(self.simulate)
+        return rate_on_valid(self.simulate, by=self.rater)
+
+    @property
+    def rater(self) -> str:
+        """Who rates: the simulator and the LLM."""
+        return f"{self.simulator} by {self._session.spec}"
 
     @cached_property
     def embed(self) -> Embed:

@@ -326,6 +326,7 @@ class Study:
                 scorers or ("simulation",),
                 services,
                 session,
+                peers=self._explained(None),
                 seed=self.manifest["recorder"]["seed"],
             )
 

@@ -8,6 +8,7 @@ from neuroscribe import registry
 from neuroscribe.llm.protocol import Reply
 from neuroscribe.records import Exemplar, TokenLookup, UnitId, UnitRecord
 from neuroscribe.services import TextActivations, WeightedToken, WeightTokens
+from tests.services import Texts
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WEIGHTS = WeightTokens(
@@ -94,7 +95,7 @@ def services(calm):
     return {
         "vocabulary": lambda token_id: f" word{token_id}\n",
         "weights": lambda unit: WEIGHTS,
-        "negatives": lambda record, split, positives, n: calm[:n],
+        "negatives": Texts(lambda record, split, positives, n: calm[:n]),
     }
 
 

@@ -1,10 +1,15 @@
 """Several explanations of one unit, of which the one that does best on `valid` is selected."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from neuroscribe.errors import InputError
 from neuroscribe.explainer.candidates import best_of
 from neuroscribe.llm.protocol import ChatRequest, Message
+from neuroscribe.services import Rating
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 class Rater:
@@ -17,7 +22,19 @@ class Rater:
     def __call__(self, record, text):
         self.rated.append(text)
         yield [ChatRequest(messages=(Message(role="user", content=text),), max_tokens=1)]
-        return self.scores[text]
+        return Rating(self.scores[text], "rater", NOON)
+
+
+def test_a_rating_of_which_an_answer_failed_is_none(choose):
+    found = choose("rain", "snow", rate=Failing())
+    assert outcome(found) == [("rain", None, True), ("snow", None, False)]
+    assert {(each.rated_by, each.rated_at) for each in found} == {(None, None)}
+
+
+class Failing:
+    def __call__(self, record, text):
+        yield from ()
+        return Rating(None, None, None)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from neuroscribe.explainer.contract import Explainer
 from neuroscribe.explainer.token_lists import list_shown, on_scale
 from neuroscribe.records import TokenLookup, UnitId
 from neuroscribe.services import WeightedToken, WeightTokens
+from tests.services import Texts
 
 FAMILIES = registry.names("explainer")
 INPUTS = {
@@ -148,6 +149,7 @@ def test_negatives_are_plain_and_stand_apart(build, weather, calm):
 def test_chosen_exemplars_without_firing_join_the_negatives(build, weather, make_exemplar):
     asked = []
 
+    @Texts
     def negatives(record, split, positives, n):
         asked.append((split, [e.sequence.sequence_id for e in positives], n))
         return []
@@ -160,7 +162,7 @@ def test_chosen_exemplars_without_firing_join_the_negatives(build, weather, make
 
 
 def test_without_negatives_there_is_no_contrast(build, weather, run):
-    found = run(build("contrastive", negatives=lambda *_: [])(weather))
+    found = run(build("contrastive", negatives=Texts(lambda *_: []))(weather))
     assert run.rounds == []
     assert (found.status, found.inputs) == ("skipped", ("exemplars", "negatives"))
     assert "no text on which mlp.0/1- is silent" in found.reason
@@ -169,7 +171,7 @@ def test_without_negatives_there_is_no_contrast(build, weather, run):
 def test_negatives_of_another_split_are_refused(build, weather):
     elsewhere = [weather.exemplars[-1]]
     with pytest.raises(RecordError, match="split 'test'"):
-        build("contrastive", negatives=lambda *_: elsewhere).prompt(weather)
+        build("contrastive", negatives=Texts(lambda *_: elsewhere)).prompt(weather)
 
 
 def test_look_up_tokens_whose_strings_nobody_knows_are_left_out(build, weather):

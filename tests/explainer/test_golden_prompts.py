@@ -14,6 +14,7 @@ from neuroscribe.explainer.forms import WORDINGS, parse
 from neuroscribe.explainer.revision import revise
 from neuroscribe.explainer.token_activation_pairs import SPARSE_SHARE
 from neuroscribe.records import FORMS, Explanation
+from neuroscribe.services import Rating
 
 GOLDEN = Path(__file__).parent / "golden"
 FAMILIES = (
@@ -59,12 +60,17 @@ def test_the_whole_prompt_of_a_revision_is_the_golden_one(weather, run, fake_sub
         [before],
         weather,
         rounds=1,
-        rate=lambda record, text: (yield from ()),
+        rate=unrated,
         subject=fake_subject({"storm": 3.0, "hail": 0.5}),
     )
     run(dialogue, "A storm came\nAll hail <end>\nMud", "a better one")
     assert shown(run.rounds[0][0].messages) == golden("fitting_texts")
     assert shown(run.rounds[1][0].messages) == golden("revision")
+
+
+def unrated(record, text):
+    yield from ()
+    return Rating(None, None, None)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -18,6 +18,7 @@ from neuroscribe.records import (
     UnitStatistics,
 )
 from neuroscribe.services import WeightedToken, WeightTokens
+from tests.services import Texts
 
 NASTY = st.sampled_from(
     ["\n", "\n2. ", "1. ", "⟦", "⟧", "\\", "\\⟦", '"', "<start>", "<end>\n", "\t10", "\u2028", "\r"]
@@ -80,7 +81,7 @@ def test_a_list_of_marked_texts_reads_back_as_it_was(shown):
 def test_silent_texts_never_hold_a_mark(shown, silent):
     negatives = [exemplar([(token, 0.0) for token, _ in text], 50) for text in silent]
     firing = [[(text[0][0], 1.0), *text[1:]] for text in shown]
-    explainer = Contrastive(negatives=lambda *_: negatives)
+    explainer = Contrastive(negatives=Texts(lambda *_: negatives))
     prompt = explainer.prompt(record(firing))[-1].content
     group = prompt.split("\n\n")[0]
     assert len(texts.read_numbered(group)) == len(silent)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,8 +14,11 @@ from neuroscribe.llm import driver
 from neuroscribe.llm.clients.mock import MockClient
 from neuroscribe.llm.mock import MockLLM
 from neuroscribe.llm.protocol import Capabilities
+from neuroscribe.services import Rating
 
 RAIN = {"rain": 3.0, "wind": 1.6}
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def rate():
         def __call__(self, record, text):
             self.rated.append(text)
             yield from ()
-            return self.scores[text.lower()]
+            return Rating(self.scores[text.lower()], "rater", NOON)
 
     return Rater()
 
@@ -103,7 +107,7 @@ def test_every_round_revises_the_one_before(revised, run, rate):
 
 
 def test_a_score_that_is_known_is_not_asked_again(revised, first, rate):
-    known = replace(first, selection_score=0.9)
+    known = replace(first, selection_score=0.9, rated_by="rater", rated_at=NOON)
     found = revised("rain", "rain", explanations=[known])
     assert rate.rated == ["rain"]
     assert [each.selected for each in found] == [True, False]
@@ -198,7 +202,7 @@ def test_the_whole_loop_runs_through_the_mock(weather, fake_subject, json_schema
 
     def rate(record, text):
         yield from ()
-        return float(len(text))
+        return Rating(float(len(text)), "rater", NOON)
 
     def whole():
         candidates = yield from best_of(TokenActivationPairs(), weather, n=2, rate=rate)

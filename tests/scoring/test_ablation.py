@@ -126,7 +126,7 @@ def test_the_score_is_a_ratio_of_sums_and_not_a_mean_of_ratios(case):
     assert score.baseline_random_explanation == pytest.approx(
         1 - _distance(subject, 2) / _distance(subject, 0)
     )
-    assert len(subject.asked) == 4
+    assert len(subject.asked) == 3
     own = [replacements[1] for _, replacements in subject.asked]
     assert own[0] == pytest.approx([0.0, 2.0, 0.0])
     assert all(replacements[0] == [MEAN] * len(s) for s, replacements in subject.asked)

@@ -136,7 +136,9 @@ def test_a_short_answer_is_asked_for_once_more_and_then_its_texts_are_missing(un
 def test_an_endpoint_that_gives_a_schema_or_log_probabilities_but_not_both_is_asked_again(unit):
     def judge(request):
         if request.top_logprobs:
-            return Reply(status="failed", llm="judge", created_at=NOON, reason="none were given")
+            return Reply(
+                status="failed", llm="judge", created_at=NOON, reason="refused", http_status=400
+            )
         return oracle(request)
 
     result, rounds = detect(unit, judge)
@@ -146,18 +148,32 @@ def test_an_endpoint_that_gives_a_schema_or_log_probabilities_but_not_both_is_as
     assert found["auc"].value is None
 
 
+def test_an_answer_without_the_log_probabilities_that_were_wanted_is_read_all_the_same(unit):
+    def judge(request):
+        reason = "none were given"
+        return replace(oracle(request), status="failed", generated=None, reason=reason)
+
+    result, rounds = detect(unit, judge)
+    assert [len(requests) for requests in rounds] == [8]
+    assert (by_metric(result)["balanced_accuracy"].value, result.n_failed) == (1.0, 0)
+    assert by_metric(result)["auc"].value is None
+
+
 @pytest.mark.parametrize("status", ["failed", "refused", "skipped"])
 def test_where_nobody_answers_there_is_no_value_and_the_reason_says_why(unit, status):
     def silent(_):
         return Reply(status=status, llm="judge", created_at=NOON, reason="the line is dead")
 
     result, rounds = detect(unit, silent)
-    assert len(rounds) == (2 if status == "failed" else 1)
+    assert len(rounds) == 1
+    # Failures of the random explanation count too: they are asked for again.
+    assert result.n_failed == (40 if status == "failed" else 0)
     assert {judgement.status for judgement in result.judgements} == {status}
     for score in result.scores:
         assert (score.value, score.coverage) == (None, 0.0)
         assert score.reason.endswith("20 items: the line is dead")
-        assert score.baseline_mean is not None or score.metric == "precision"
+        # Baselines are those of the same items, and there is none.
+        assert score.baseline_mean is None
 
 
 def test_without_silent_texts_nothing_is_asked(unit):

@@ -7,6 +7,7 @@ is not mistaken for itself. torch and transformers are loaded when a client is o
 """
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -52,6 +53,7 @@ class LocalClient:
             clock=context.clock,
         )
         self._collector: Collector | None = None
+        self._turn = threading.Lock()
 
     @classmethod
     def from_spec(cls, argument: str, context: ClientContext) -> "LocalClient":
@@ -110,7 +112,7 @@ class LocalClient:
 
     async def _ask(self, request: Request) -> Outcome:
         if self._collector is None or self._collector.loop is not asyncio.get_running_loop():
-            self._collector = Collector(self.engine.answers)
+            self._collector = Collector(self.engine.answers, self._turn)
         return await self._collector.ask(request)
 
 

@@ -27,7 +27,8 @@ class Collector:
         answers: from requests to outcomes by place; called in a thread, never twice at once.
     """
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, turn: threading.Lock) -> None:
+        self._turn = turn
         self.loop = asyncio.get_running_loop()
         self._answers = answers
         self._waiting: list[_Waiting] = []
@@ -64,10 +65,12 @@ class Collector:
         futures = [future for _, future in taken]
 
         def work() -> None:
-            for place, outcome in self._answers([request for request, _ in taken]):
-                self.loop.call_soon_threadsafe(_hand_over, futures[place], outcome)
-                if stopped.is_set():
-                    return
+            with self._turn:
+                for place, outcome in self._answers([request for request, _ in taken]):
+                    self.loop.call_soon_threadsafe(_hand_over, futures[place], outcome)
+                    # Also where every dialogue that waits was given up.
+                    if stopped.is_set() or all(future.done() for future in futures):
+                        return
 
         running = asyncio.ensure_future(asyncio.to_thread(work))
         try:
@@ -79,9 +82,9 @@ class Collector:
             for future in futures:
                 future.cancel()
             raise
-        error = running.exception()
+        error = running.exception() or RuntimeError("the model left a request without an outcome")
         for future in futures:
-            if error is not None and not future.done():
+            if not future.done():
                 future.set_exception(error)
 
 

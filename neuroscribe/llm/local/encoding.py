@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from neuroscribe.llm.local.rows import Ids, Slot, shared_length
+from neuroscribe.llm.wire.body import encodable
 
 _KEPT_LINES = 20_000
 
@@ -61,7 +62,7 @@ class Encoder:
             with_prefix: whether the model's special tokens stand before them.
         """
         encoding: Any = self.tokenizer(
-            list(texts),
+            [encodable(text) for text in texts],
             add_special_tokens=False,
             return_offsets_mapping=True,
             return_attention_mask=False,

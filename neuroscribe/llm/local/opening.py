@@ -4,16 +4,21 @@ What can be wrong with a folder or a name, and what is said of it, is `subjects.
 weights and code that a model brings are refused, missing weights are an error.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroscribe.errors import SubjectError
 from neuroscribe.llm.local.direct import DirectForm, read_marker
 from neuroscribe.llm.local.encoding import Encoder
 from neuroscribe.subjects.language_model import cannot_predict, load_language_model
 from neuroscribe.subjects.loading import load_subject
+
+_PASSING = ("_name_or_path", "architectures", "dtype", "transformers_version", "use_cache")
+"""Settings that say where a model came from, or how it is run here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +68,7 @@ def open_model(name: str) -> LocalModel:
     identity = [f"weights {known['weights_sha256']}", f"tokenizer {known['tokenizer_sha256']}"]
     if direct is not None:
         identity.append(f"asked as {direct!r}")
+    identity.append(f"settings {_settings_sha256(subject.model, subject.tokenizer)}")
     return LocalModel(
         name=name,
         model=load_language_model(subject),
@@ -71,3 +77,12 @@ def open_model(name: str) -> LocalModel:
         direct=direct,
         identity=", ".join([*identity, known["dtype"]]),
     )
+
+
+def _settings_sha256(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Hash of what shapes answers beside weights and vocabulary, such as a chat template."""
+    config = model.config.to_dict()
+    for name in _PASSING:
+        config.pop(name, None)
+    said = [config, tokenizer.chat_template, tokenizer.eos_token_id]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

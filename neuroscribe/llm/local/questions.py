@@ -81,6 +81,10 @@ def _slots(request: PromptLogprobsRequest, model: LocalModel) -> Work | Outcome:
     slots = [slot for slot in found if slot is not None]
     if not slots:
         return failed(f"none of {len(found)} slots begins where the tokenizer begins a number")
+    # The last token of an answer is predicted, not read.
+    problem = too_long(max(slot.cut + _longest(slot) - 1 for slot in slots), model)
+    if problem is not None:
+        return failed(problem)
     row = row_of_slots(encoded.ids, slots)
 
     def read(logprobs: Sequence[Sequence[float]]) -> Outcome:
@@ -167,6 +171,8 @@ def _question(about: str, question: Question, model: LocalModel) -> tuple[Ids, S
     """The tokens of a question and the slot of its answer, or why there are none."""
     if not question.options or not all(question.options):
         return f"the question {question.text!r} has no options, or an empty one"
+    if len(set(question.options)) < len(question.options):
+        return f"the question {question.text!r} has an option twice"
     try:
         prompt = question_prompt(about, question, model.encoder.tokenizer)
     except NoLayoutError as error:
@@ -176,7 +182,7 @@ def _question(about: str, question: Question, model: LocalModel) -> tuple[Ids, S
     slot = model.encoder.slot(prompt.text, encoded, len(prompt.text), written)
     if slot is None:
         return f"the tokenizer of {model.name} joins the question with its answer"
-    problem = too_long(len(encoded.ids) + max(map(len, slot.answers.values())), model)
+    problem = too_long(max(len(encoded.ids), slot.cut + _longest(slot) - 1), model)
     return problem or (encoded.ids, slot)
 
 
@@ -210,6 +216,10 @@ def _direct(request: DirectRequest, model: LocalModel) -> Work | Outcome:
         return Outcome(status="ok", slots=tuple(slots), input_tokens=len(ids))
 
     return Work(rows=(Row(trunk=ids, targets=targets),), read=read)
+
+
+def _longest(slot: Slot) -> int:
+    return max(map(len, slot.answers.values()))
 
 
 def _are_numbers(logprobs: Sequence[Sequence[float]]) -> bool:

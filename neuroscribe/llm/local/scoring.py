@@ -28,6 +28,8 @@ RECENT_ROWS = 16
 
 # What the families raise for an argument or a cache that they do not know.
 _UNFIT = (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError)
+_WINDOWS = ("sliding_window", "attention_chunk_size")
+"""What configurations call the most tokens that a token looks back on."""
 _SURE = 1e-4
 _SURE_IN_HALF_PRECISION = 0.1
 _TRIAL_TOKENS = 12
@@ -51,7 +53,9 @@ class Scorer:
         device = self.forward.device.type
         self._tokens_at_once = TOKENS_AT_ONCE.get(device, TOKENS_AT_ONCE["cpu"])
         self._logits_at_once = LOGITS_AT_ONCE.get(device, LOGITS_AT_ONCE["cpu"])
-        self._window = getattr(model.config.get_text_config(), "sliding_window", None)
+        config = model.config.get_text_config()
+        windows = (getattr(config, name, None) for name in _WINDOWS)
+        self._window = min((window for window in windows if window), default=None)
         self.caches = True
         """Whether the model goes on from keys and values that were computed before."""
         self.branches = True

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from neuroscribe.llm.outcome import Outcome, failed, rounded
+from neuroscribe.llm.outcome import Outcome, rounded
 from neuroscribe.llm.protocol import ChatRequest, GeneratedToken
 from neuroscribe.llm.wire.body import encodable, first_choice, shortened, usage
 from neuroscribe.llm.wire.dialect import Dialect
@@ -95,7 +95,7 @@ def read_chat(body: Mapping[str, Any], request: ChatRequest) -> Outcome:
     generated = _generated(choice)
     if generated is None:
         reason = "log-probabilities of the answer were asked for and none were given"
-        return failed(reason, **counted)
+        return Outcome(status="failed", text=text, reason=reason, **counted)
     return Outcome(status="ok", text=text, generated=generated, **counted)
 
 

@@ -16,10 +16,7 @@ from neuroscribe.llm.outcome import LOGPROB_DIGITS, Outcome, failed
 from neuroscribe.llm.protocol import ContinuationRequest
 from neuroscribe.llm.wire.body import encodable, usage
 from neuroscribe.llm.wire.dialect import Dialect
-from neuroscribe.llm.wire.echo import Echo, echo_body, read_echo
-
-_UNSPELLED = ("\ufffd", "bytes:")
-"""How hosts show a token that is part of a character."""
+from neuroscribe.llm.wire.echo import UNSPELLED, Echo, echo_body, read_echo
 
 
 def continuation_body(request: ContinuationRequest, model: str, dialect: Dialect) -> dict[str, Any]:
@@ -63,13 +60,13 @@ def _covers(echo: Echo, places: list[int], prompt: str, border: int) -> bool:
     tokens, offsets = echo.tokens, echo.offsets
     for index in places:
         token = tokens[index]
-        spelled = not any(mark in token for mark in _UNSPELLED)
+        spelled = not any(mark in token for mark in UNSPELLED)
         if spelled and not prompt.startswith(token, max(0, offsets[index])):
             return False
     first, last = places[0], places[-1]
     ends = offsets[last] + len(tokens[last]) >= len(prompt)
     begins = offsets[first] <= border or (border == 0 and first == 1)
-    return begins and (ends or any(mark in tokens[last] for mark in _UNSPELLED))
+    return begins and (ends or any(mark in tokens[last] for mark in UNSPELLED))
 
 
 def _is_logprob(value: object) -> bool:

@@ -35,6 +35,8 @@ class Dialect:
     """Whether `/completions` takes `max_tokens: 0`."""
     decisions: Form | None = None
     """Which form of typed questions it takes; None while nobody has found out."""
+    sought_decisions: bool = False
+    """Whether a request has tried to find out."""
     reasons: bool = False
     """Whether it was seen to spend its whole limit on reasoning."""
 

@@ -15,6 +15,8 @@ from neuroscribe.llm.wire.body import encodable, first_choice, usage
 from neuroscribe.llm.wire.dialect import Dialect
 
 PATH = "/completions"
+UNSPELLED = ("\ufffd", "bytes:")
+"""How hosts show a token that is part of a character."""
 _WHAT = {"top_logprobs": "lists of alternatives", "token_logprobs": "log-probabilities"}
 
 
@@ -67,7 +69,9 @@ def read_echo(
         reason = f"log-probabilities of the prompt came without tokens or {_WHAT[entries]}"
         return failed(reason, **counted)
     texts = [str(token) for token in tokens]
-    offsets = _offsets(logprobs.get("text_offset"), texts, prompt)
+    offsets = _spelled(texts, prompt)
+    if offsets is None:
+        offsets = _offsets(logprobs.get("text_offset"), texts, prompt)
     if not len(texts) == len(given) == len(offsets):
         return failed(
             f"the answer has {len(texts)} tokens, {len(given)} {_WHAT[entries]} and "
@@ -75,6 +79,33 @@ def read_echo(
             **counted,
         )
     return Echo(texts, given, offsets)
+
+
+def _spelled(texts: Sequence[str], prompt: str) -> list[int] | None:
+    """Where tokens begin by what they spell; None where they spell something else.
+
+    Some hosts count every fragment of a character as a character of its own, so that all offsets
+    behind it are too large; then only the spelling tells. The fragments of a character, and of
+    those next to it, begin where the first of them does. What was generated begins at the end.
+    """
+    offsets: list[int] = []
+    place, most_hidden = 0, 0
+    for index, text in enumerate(texts):
+        if any(mark in text for mark in UNSPELLED):
+            offsets.append(place)
+            most_hidden += len(text) if place < len(prompt) else 0
+            continue
+        found = prompt.find(text, place + bool(most_hidden), place + most_hidden + len(text))
+        if found < 0 and not most_hidden and place < len(prompt):
+            if index:
+                return None
+            # A token such as "<s>" that stands before the prompt.
+            offsets.append(-len(text))
+            continue
+        offsets.append(len(prompt) if found < 0 else found)
+        place = len(prompt) if found < 0 else found + len(text)
+        most_hidden = 0
+    return offsets
 
 
 def _offsets(given: object, texts: Sequence[str], prompt: str) -> list[int]:

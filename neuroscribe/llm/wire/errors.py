@@ -9,7 +9,9 @@ import httpx2
 import openai
 
 from neuroscribe.errors import LLMError
+from neuroscribe.llm.connection import retry_after_seconds
 from neuroscribe.llm.outcome import Outcome, failed
+from neuroscribe.llm.window import LONGEST_HOLD_SECONDS
 from neuroscribe.llm.wire.body import shortened
 
 
@@ -66,6 +68,12 @@ def _raise_if_hopeless(error: openai.APIStatusError, said: str, spec: str, base_
         ) from None
     if error.status_code == 404:
         raise LLMError(f"{base_url} knows no such model or address for {spec}: {said}") from None
+    wanted = retry_after_seconds(error.response.headers)
+    if error.status_code == 429 and wanted is not None and wanted > LONGEST_HOLD_SECONDS:
+        raise LLMError(
+            f"{base_url} takes no request for {spec} before {wanted:,.0f} s have passed: {said}; "
+            "run the same again later, answers that came are in the journal"
+        ) from None
     if error.code == "insufficient_quota":
         raise LLMError(f"the account behind OPENAI_API_KEY has no credit left: {said}") from None
 

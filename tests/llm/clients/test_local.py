@@ -237,7 +237,7 @@ def test_closing_ends_a_run_with_its_batch(local, monkeypatch):
 
     async def whole():
         asking = asyncio.create_task(client.complete([simulate("a"), simulate("b")]))
-        await asyncio.to_thread(begun.wait)
+        assert await asyncio.to_thread(begun.wait, 5)
         await client.aclose()
         with pytest.raises(asyncio.CancelledError):
             await asking
