@@ -63,42 +63,47 @@ def _print_explanations(report: "UnitReport") -> None:
 
 
 def _print_scores(console: "Console", report: "UnitReport") -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
     texts = {each.explanation_id: each for each in report.explanations}
     for explanation_id, rows in _grouped(report.scores, lambda row: row["explanation_id"]):
         explanation = texts.get(explanation_id)
-        several = len({row["explanation_id"] for row in report.scores}) > 1
-        table = Table(
-            *("metric", "report set", "value", "95% interval", "chance", "random", "look-up"),
-            title=escape(f"{explanation.explainer}: {heatmap.visible(explanation.text or '')}")
-            if several and explanation is not None
-            else None,
-            caption="random: another unit's explanation; look-up: without an LLM",
+        if explanation is not None and len(texts) > 1:
+            text = heatmap.visible(explanation.text or "")
+            typer.echo(f"\nscores of {explanation.explainer} ({explanation.exemplars}): {text}")
+        for scored_by, members in sorted(_grouped(rows, _scored_by)):
+            _print_group(console, scored_by, members)
+    if report.scores:
+        typer.echo("random: another unit's explanation; look-up: without an LLM")
+
+
+def _print_group(console: "Console", scored_by: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        *("metric", "value", "95% interval", "chance", "random", "look-up"),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    typer.echo(scored_by)
+    for row in rows:
+        if row["value"] is None:
+            typer.echo(f"  {row['metric']} is undefined: {heatmap.visible(row['reason'])}")
+            continue
+        table.add_row(
+            row["metric"],
+            _number(row["value"]) + ("" if row["reliable"] else " (unreliable)"),
+            "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}",
+            _number(row["chance"]),
+            _number(row["baseline_random_explanation"]),
+            _number(row["baseline_token_lookup"]),
         )
-        for scorer, members in _grouped(rows, _scored_by):
-            table.add_section()
-            table.add_row(f"[bold]{escape(scorer)}[/]")
-            for row in sorted(members, key=lambda row: row["report_set"], reverse=True):
-                interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-                table.add_row(
-                    row["metric"],
-                    row["report_set"],
-                    _number(row["value"])
-                    if row["value"] is not None
-                    else escape(heatmap.visible(row["reason"])),
-                    interval,
-                    _number(row["chance"]),
-                    _number(row["baseline_random_explanation"]),
-                    _number(row["baseline_token_lookup"]),
-                )
+    if table.row_count:
         console.print(table)
 
 
 def _scored_by(row: Mapping[str, Any]) -> str:
     by = f"{row['simulator']}, {row['llm']}" if row["simulator"] else row["llm"]
-    return f"{row['scorer']} ({by})"
+    return f"{row['scorer']} on {row['report_set']}, by {by}"
 
 
 def _grouped(

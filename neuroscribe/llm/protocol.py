@@ -161,6 +161,8 @@ class Capabilities:
     """Probabilities of the options of typed questions."""
     direct: bool = False
     """Whether it is a simulator model, which gives the levels of all tokens at once."""
+    certain: bool = True
+    """Whether every probe was answered; if not, what counts as lacking may be there tomorrow."""
 
 
 @runtime_checkable

@@ -101,13 +101,15 @@ class _Workshop:
         """
         if not known or any(each.status in REPEATED for each in known):
             return True
-        good = [each for each in known if each.status == "ok"]
-        if not good:
+        if all(each.status == "skipped" for each in known):
             return False
+        first = [each for each in known if each.parent_id is None]
+        if len(first) < self._method.candidates:
+            return True
+        good = [each for each in known if each.status == "ok"]
         if self.rates and any(each.rated_by != self._services.rater for each in good):
             return True
-        first = [each for each in known if each.parent_id is None]
-        return len(first) < self._method.candidates or _revised(known) < self._method.revisions
+        return bool(good) and _revised(known) < self._method.revisions
 
     def explain(self, record: UnitRecord) -> Dialogue[Explained]:
         """Explain one unit."""

@@ -112,7 +112,7 @@ class Services:
     def simulate(self) -> Simulator:
         """The simulator."""
         plugin = registry.load("simulator", self.simulator)
-        if plugin.asks and not plugin.suits(self.capabilities):
+        if plugin.asks and self.capabilities.certain and not plugin.suits(self.capabilities):
             raise CapabilityError(
                 f"{self._session.spec} cannot serve the simulator {self.simulator!r}: it needs "
                 f"{plugin.needs}; choose another one, or auto"

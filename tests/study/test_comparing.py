@@ -14,7 +14,7 @@ from neuroscribe.study.writing import write_by_site
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def write_study(root, values, *, sha="a", tokens=100, **differing):
+def write_study(root, values, *, sha="a", tokens=100, coverage=1.0, **differing):
     """A study whose units have these scores by one method; None is an undefined score."""
     root.mkdir(exist_ok=True)
     write_manifest(root, {"subject": {"name": "s", "weights_sha256": sha}})
@@ -40,7 +40,7 @@ def write_study(root, values, *, sha="a", tokens=100, **differing):
                 chance=0.0,
                 n_sequences=4,
                 n_items=40,
-                coverage=1.0,
+                coverage=coverage,
                 simulator="structured",
                 llm="mock",
                 reason=None if value is not None else "constant",
@@ -137,3 +137,32 @@ def test_a_plot_of_another_kind_is_refused(tmp_path):
     write_study(tmp_path / "s", [0.2, 0.4, 0.3], explainer="two")
     with pytest.raises(InputError, match=r"end it in \.png"):
         plot(compare([tmp_path / "s"]), tmp_path / "plot.gif")
+
+
+def test_scores_of_too_little_coverage_are_not_averaged(tmp_path):
+    write_study(tmp_path / "s", [0.1, 0.2, 0.3])
+    write_study(tmp_path / "s", [0.9, 0.9, 0.9], explainer="two", coverage=0.5)
+    first, second = compare([tmp_path / "s"]).methods
+    assert (first.mean, first.n_undefined) == (pytest.approx(0.2), 0)
+    assert (second.mean, second.n_undefined) == (None, 3)
+
+
+def test_methods_are_paired_with_what_is_alike_in_all_else(tmp_path):
+    """`top` was tried with two explainers, `mix` with one: only that one says which is better."""
+    write_study(tmp_path / "s", [0.5, 0.5])
+    write_study(tmp_path / "s", [0.1, 0.1], explainer="two")
+    write_study(tmp_path / "s", [0.4, 0.6], exemplars="mix")
+    (pairing,) = compare([tmp_path / "s"], by=["exemplars"]).pairings
+    assert pairing.n_units == 2
+    assert (pairing.first.name, pairing.second.name) == ("exemplars=mix", "exemplars=top")
+    assert pairing.difference == pytest.approx(0.0)
+    assert pairing.wins == 0.5
+
+
+def test_the_cost_of_a_unit_is_that_of_all_its_candidates(tmp_path):
+    write_study(tmp_path / "s", [0.1, 0.2])
+    write_study(tmp_path / "s", [None, None], candidate=1, selected=False)
+    write_study(tmp_path / "s", [0.1, 0.2], explainer="two")
+    first, second = compare([tmp_path / "s"]).methods
+    assert (first.tokens, first.cost_usd) == (200, 0.5)
+    assert (second.tokens, second.cost_usd) == (100, 0.25)

@@ -285,7 +285,7 @@ class OpenAIClient:
             not conclusive or all(outcome.http_status == 404 for outcome in outcomes)
         ):
             raise LLMError(f"{self.spec} at {self._base_url} answers nothing: {replies[0].reason}")
-        found = probes.judge(replies)
+        found = replace(probes.judge(replies), certain=conclusive)
         if conclusive and self._books.journal is not None:
             key = key_of(self._books.identity, probes.ENTRY)
             self._books.journal.put(key, probes.to_entry(found))
