@@ -54,19 +54,19 @@ def command(
 
 def _print(comparison: "Comparison") -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
+    letters = {method.name: _letter(place) for place, method in enumerate(comparison.methods)}
+    for name, letter in letters.items():
+        typer.echo(f"{letter}: {name}")
     methods = Table(
-        "", "method", "units", "mean score", "undefined", "tokens a unit", "cost a unit",
+        "", "units", "mean score", "undefined", "tokens a unit", "cost a unit",
         title=f"{comparison.scorer}: {comparison.metric} on {comparison.report_set}",
     )  # fmt: skip
-    letters = {method.name: _letter(place) for place, method in enumerate(comparison.methods)}
     for method in comparison.methods:
         methods.add_row(
             letters[method.name],
-            escape(method.name),
             str(method.n_units),
             _number(method.mean),
             str(method.n_undefined),
