@@ -31,9 +31,11 @@ STUDY/
 - A missing value is null, never 0 or NaN. A null `value` or `text` has its `reason` beside it.
 - A failed item that was repaired later has two rows. Rows are about the same thing if they agree in
   the columns listed under "one row per"; the better outcome counts: by `status` (ok, refused,
-  unparsed, skipped, failed) and then the later `created_at`, for scores by `coverage`.
+  unparsed, skipped, failed), for explanations then the later `created_at` and `rated_at`; scores by
+  the smaller `n_failed`, then the larger `coverage`.
 - Of the explanations of one unit by one explainer, selection of exemplars, form and LLM, one is
-  selected: the one with the best `selection_score`, whatever older rows say.
+  selected: the `ok` one with the best `selection_score` of whoever rated last (`rated_by`), whatever
+  older rows say.
 - A reader MUST take a column that an older study lacks as null.
 - A byte fragment of a character is shown in `tokens` as its bytes in hexadecimal between ⟨ and ⟩,
   and is kept exactly by `token_ids` and `token_bytes_offsets`.
