@@ -34,8 +34,8 @@ STUDY/
   unparsed, skipped, failed), for explanations then the later `created_at` and `rated_at`; scores by
   the smaller `n_failed`, then the larger `coverage`.
 - Of the explanations of one unit by one explainer, selection of exemplars, form and LLM, one is
-  selected: the `ok` one with the best `selection_score` of whoever rated last (`rated_by`), whatever
-  older rows say.
+  selected: the `ok` one with the best `selection_score` of whoever rated last (`rated_by`),
+  whatever older rows say.
 - A reader MUST take a column that an older study lacks as null.
 - A byte fragment of a character is shown in `tokens` as its bytes in hexadecimal between ⟨ and ⟩,
   and is kept exactly by `token_ids` and `token_bytes_offsets`.

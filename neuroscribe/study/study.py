@@ -267,9 +267,7 @@ class Study:
             revisions=revisions,
         )
         with self._session(llm, options) as session:
-            services = Services(
-                self._reader,
-                self.manifest,
+            services = self._services(
                 session,
                 simulator=simulator,
                 # Contrast needs texts that are near and yet silent.
@@ -310,9 +308,7 @@ class Study:
         """
         explanations = self._explained(units)
         with self._session(llm, options) as session:
-            services = Services(
-                self._reader,
-                self.manifest,
+            services = self._services(
                 session,
                 simulator=simulator,
                 negatives=negatives,
@@ -379,6 +375,9 @@ class Study:
     def _session(self, llm: str, options: LLMOptions | None) -> Session:
         remove_leftovers(self.path)
         return open_session(llm, journal=self.path / JOURNAL, options=options or LLMOptions())
+
+    def _services(self, session: Session, **choices: str) -> Services:
+        return Services(self._reader, self.manifest, session, **choices)
 
     def _explained(self, units: str | Sequence[str] | None) -> list[Explanation]:
         explanations = [e for e in self._reader.explanations() if e.status == "ok" and e.selected]
