@@ -11,6 +11,7 @@ from neuroscribe.recorder.settings import RecorderSettings
 from neuroscribe.records import Sequence, UnitId, UnitRecord
 from neuroscribe.services import Pool
 from neuroscribe.subjects.pool import SequencePool
+from tests.services import Encoder
 
 N = 70
 
@@ -28,6 +29,7 @@ def sequence(sequence_id: int, split="test") -> Sequence:
     )
 
 
+@Encoder
 def embed(texts):
     return np.array([[float(text.split()[1]), 1.0] for text in texts], dtype=np.float32)
 
