@@ -36,7 +36,7 @@ MODES = {
     ),
     "tinypython": Mode(
         random_units="@random:200",
-        examples=(),
+        examples=("mlp.0/589", "mlp.1/555", "mlp.2/71", "mlp.3/227"),
         scorers=("simulation", "ablation"),
         note="ablation: how much of what the neuron does to the next-token predictions is kept",
     ),
@@ -83,7 +83,7 @@ def command(
         _print_layers(study, scores[scores.metric == metric], mode, title)
     if mode.note:
         typer.echo(mode.note)
-    _print_examples(out, study, mode)
+    _print_examples(out, mode)
     return max(getattr(outcome, "exit_code", 0) for outcome in outcomes)
 
 
@@ -125,7 +125,7 @@ def _print_layers(study: "Study", scores: "pd.DataFrame", mode: Mode, title: str
     Console(highlight=False).print(table)
 
 
-def _print_examples(out: Path, study: "Study", mode: Mode) -> None:
+def _print_examples(out: Path, mode: Mode) -> None:
     typer.echo(f"the study is in {out}; look at some neurons:")
-    for unit in mode.examples or [str(unit) for unit in study.units(mode.random_units)[:3]]:
+    for unit in mode.examples:
         typer.echo(f"  neuroscribe show {out} {unit}")
