@@ -2,7 +2,7 @@
 
 The order is the point. The journal is asked before anything is reserved or throttled; the budget
 reserves before anything is sent; the answer is journalled before it is used. Two equal requests
-under way at once become one.
+under way at once in one event loop become one.
 """
 
 import asyncio
@@ -83,7 +83,8 @@ class Bookkeeper:
         self._read_journal = read_journal
         self._extra_output_tokens = extra_output_tokens
         self._clock = clock
-        self._under_way: dict[bytes, asyncio.Event] = {}
+        # By loop: an event wakes nobody in another one.
+        self._under_way: dict[tuple[asyncio.AbstractEventLoop, bytes], asyncio.Event] = {}
 
     async def answer(self, request: Request, ask: Ask) -> Reply:
         """The reply to a request, from the journal or by asking."""
@@ -110,17 +111,17 @@ class Bookkeeper:
     async def _once(self, request: Request, ask: Ask) -> Reply:
         if self.journal is None or not self._read_journal:
             return await self._bought(request, ask)
-        key = request_key(self.identity, request)
-        while key in self._under_way:
-            await self._under_way[key].wait()
+        place = (asyncio.get_running_loop(), request_key(self.identity, request))
+        while place in self._under_way:
+            await self._under_way[place].wait()
         reply = self.stored(request)
         if reply is not None:
             return reply
-        done = self._under_way[key] = asyncio.Event()
+        done = self._under_way[place] = asyncio.Event()
         try:
             return await self._bought(request, ask)
         finally:
-            del self._under_way[key]
+            del self._under_way[place]
             done.set()
 
     async def _bought(self, request: Request, ask: Ask) -> Reply:

@@ -74,6 +74,30 @@ def test_what_is_lacking_is_journalled_too(mock_client, probe, journal):
     assert again.mock.requests_seen == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "fault", "found"),
+    [
+        (
+            {"echoes": False, "decisions": "none"},
+            {},
+            able(prompt=False, decisions=False),
+        ),
+        ({}, {"missing_logprobs": 1.0}, able(prompt=False, generated=False, decisions=False)),
+    ],
+)
+def test_an_answer_without_what_was_asked_for_is_journalled_too(
+    mock_client, probe, journal, kind, fault, found
+):
+    def opened():
+        abilities, misbehaviour = Abilities(**kind), Misbehaviour(**fault)
+        return mock_client(abilities=abilities, misbehaviour=misbehaviour, journal=journal)
+
+    assert probe(opened()) == found
+    again = opened()
+    assert probe(again) == found
+    assert again.mock.requests_seen == 0
+
+
 def test_a_passing_trouble_is_not_journalled(mock_client, probe, journal):
     def seed_that_hits_one():
         for seed in range(100):

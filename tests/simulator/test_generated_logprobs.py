@@ -111,6 +111,17 @@ def test_a_word_in_place_of_a_number_leaves_that_token_missing():
     assert prediction.expected == (None, pytest.approx(4.0))
 
 
+@pytest.mark.parametrize("written", ["12", "100", "0.5", "3 or 4", "7."])
+def test_what_is_no_level_leaves_that_token_missing(written):
+    pieces = [(piece, {piece: 0.0}) for piece in written]
+    prediction, _ = predict(
+        reply(
+            ("a", {}), ("\t", {}), *pieces, ("\n", {}), ("b", {}), ("\t", {}), ("4", logs(_4=1.0))
+        )
+    )
+    assert prediction.expected == (None, pytest.approx(4.0))
+
+
 SHORT = reply(("a", {}), ("\t", {}), ("2", logs(_2=1.0)))
 WHOLE = reply(("a\t", {}), ("2", logs(_2=1.0)), ("\nb\t", {}), ("3", logs(_3=1.0)))
 

@@ -67,6 +67,32 @@ def test_a_number_alone_is_read_too():
     assert prediction.expected == (pytest.approx(9.0),)
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        # The token of the text is a number itself; what follows it may be its value or may not.
+        ("5", " ->", " 0"),
+        ("5", " ", "0"),
+        ("7", "."),
+        ("1", "2"),
+        ("0", ".", "5"),
+        ("x", "\t", "1", "2"),
+        ("x", "\t", "0", ".", "5"),
+    ],
+)
+def test_an_answer_that_is_not_a_lone_number_is_not_read(pieces):
+    words = reply(*((piece, {piece: 0.0}) for piece in pieces))
+    prediction, _ = predict([words], [words], tokens=("a",))
+    assert (prediction.status, prediction.expected) == ("unparsed", (None,))
+
+
+@pytest.mark.parametrize("pieces", [("\n", " 9", "\n"), ("1", "0"), ("10",)])
+def test_white_space_around_a_lone_number_does_not_matter(pieces):
+    tops = ({piece.strip() or piece: 0.0} for piece in pieces)
+    prediction, _ = predict([reply(*zip(pieces, tops, strict=True))], tokens=("a",))
+    assert prediction.expected == (pytest.approx(float("".join(pieces))),)
+
+
 def test_a_ten_in_two_tokens_is_told_from_a_one_by_what_follows():
     ten = reply(("x\t", {}), ("1", logs(_1=0.8, _0=0.2)), ("0", logs(_0=0.75, x=0.25)))
     prediction, _ = predict([ten], tokens=("a",))

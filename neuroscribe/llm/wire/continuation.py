@@ -34,10 +34,16 @@ def read_continuation(body: Mapping[str, Any], request: ContinuationRequest) -> 
         return echo
     counted = usage(body)
     border = len(request.context)
+    if _cut_at(border, echo, len(prompt)):
+        reason = (
+            "the characters at the border are echoed in fragments; nobody can say whose they are"
+        )
+        return failed(reason, **counted)
     places = [
         index
         for index, (token, offset) in enumerate(zip(echo.tokens, echo.offsets, strict=True))
-        if offset < len(prompt) and (offset >= border or offset + len(token) > border)
+        if offset < len(prompt)
+        and (offset >= border or (_is_spelled(token) and offset + len(token) > border))
     ]
     if places and not request.context and places[0] == 0 and echo.entries[0] is None:
         del places[0]
@@ -52,6 +58,19 @@ def read_continuation(body: Mapping[str, Any], request: ContinuationRequest) -> 
     return Outcome(status="ok", loss=loss, **counted)
 
 
+def _cut_at(border: int, echo: Echo, end: int) -> bool:
+    """Whether a fragment begins before the border and what comes next begins behind it."""
+    for token, offset in zip(reversed(echo.tokens), reversed(echo.offsets), strict=True):
+        if not _is_spelled(token) and offset < border < end:
+            return True
+        end = min(end, offset)
+    return False
+
+
+def _is_spelled(token: str) -> bool:
+    return not any(mark in token for mark in UNSPELLED)
+
+
 def _covers(echo: Echo, places: list[int], prompt: str, border: int) -> bool:
     """Whether the tokens reach from the border to the end and spell what stands there."""
     if not places:
@@ -60,13 +79,12 @@ def _covers(echo: Echo, places: list[int], prompt: str, border: int) -> bool:
     tokens, offsets = echo.tokens, echo.offsets
     for index in places:
         token = tokens[index]
-        spelled = not any(mark in token for mark in UNSPELLED)
-        if spelled and not prompt.startswith(token, max(0, offsets[index])):
+        if _is_spelled(token) and not prompt.startswith(token, max(0, offsets[index])):
             return False
     first, last = places[0], places[-1]
     ends = offsets[last] + len(tokens[last]) >= len(prompt)
     begins = offsets[first] <= border or (border == 0 and first == 1)
-    return begins and (ends or any(mark in tokens[last] for mark in UNSPELLED))
+    return begins and (ends or not _is_spelled(tokens[last]))
 
 
 def _is_logprob(value: object) -> bool:

@@ -6,6 +6,7 @@ and count it in every offset (vLLM with "<s>"). So an answer must hold as many e
 and offsets are those of the prompt as it was sent.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Literal, NamedTuple
@@ -17,6 +18,7 @@ from neuroscribe.llm.wire.dialect import Dialect
 PATH = "/completions"
 UNSPELLED = ("\ufffd", "bytes:")
 """How hosts show a token that is part of a character."""
+_MARKED = re.compile("(\ufffd|bytes:.*)", re.DOTALL)
 _WHAT = {"top_logprobs": "lists of alternatives", "token_logprobs": "log-probabilities"}
 
 
@@ -91,20 +93,24 @@ def _spelled(texts: Sequence[str], prompt: str) -> list[int] | None:
     offsets: list[int] = []
     place, most_hidden = 0, 0
     for index, text in enumerate(texts):
-        if any(mark in text for mark in UNSPELLED):
-            offsets.append(place)
-            most_hidden += len(text) if place < len(prompt) else 0
-            continue
-        found = prompt.find(text, place + bool(most_hidden), place + most_hidden + len(text))
-        if found < 0 and not most_hidden and place < len(prompt):
-            if index:
-                return None
-            # A token such as "<s>" that stands before the prompt.
-            offsets.append(-len(text))
-            continue
-        offsets.append(len(prompt) if found < 0 else found)
-        place = len(prompt) if found < 0 else found + len(text)
-        most_hidden = 0
+        begins: int | None = None
+        # A fragment may take along what can be read, such as the space before it.
+        for part in filter(None, _MARKED.split(text)):
+            if _MARKED.fullmatch(part):
+                begins = place if begins is None else begins
+                most_hidden += len(part) if place < len(prompt) else 0
+                continue
+            found = prompt.find(part, place + bool(most_hidden), place + most_hidden + len(part))
+            if found < 0 and not most_hidden and place < len(prompt):
+                if index:
+                    return None
+                # A token such as "<s>" that stands before the prompt.
+                begins = -len(text)
+                break
+            found = len(prompt) if found < 0 else found
+            begins = found if begins is None else begins
+            place, most_hidden = min(found + len(part), len(prompt)), 0
+        offsets.append(place if begins is None else begins)
     return offsets
 
 

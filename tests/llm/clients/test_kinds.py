@@ -5,6 +5,7 @@ import time
 import pytest
 
 from neuroscribe.errors import LLMError
+from neuroscribe.llm.canonical import Identity, request_key
 from neuroscribe.llm.clients.openai import OpenAIClient
 from neuroscribe.llm.mock import Abilities, Misbehaviour, MockLLM, serve
 from neuroscribe.llm.protocol import ContinuationRequest, DecideRequest, DirectRequest, Question
@@ -169,9 +170,7 @@ def test_questions_count_in_estimates(mock_client):
     assert mock_client().estimate(asked).input_tokens == 2
 
 
-def test_the_same_words_in_another_kind_of_request_are_another_request(endpoint):
-    from neuroscribe.llm.canonical import Identity, request_key
-
+def test_the_same_words_in_another_kind_of_request_are_another_request():
     who = Identity(base_url="x", model="m")
     asked = [
         ContinuationRequest(context="a", continuation="b"),
@@ -183,3 +182,14 @@ def test_the_same_words_in_another_kind_of_request_are_another_request(endpoint)
         DirectRequest(explanation="a", token_ids=(2,)),
     ]
     assert len({request_key(who, request) for request in asked}) == len(asked)
+
+
+def test_properties_in_another_order_are_another_schema(chat):
+    first, second = {"reason": {"type": "string"}}, {"answer": {"type": "string"}}
+    who = Identity(base_url="x", model="m")
+    one, other, same = (
+        request_key(who, chat(schema={"type": "object", "properties": properties}))
+        for properties in (first | second, second | first, first | second)
+    )
+    assert one != other
+    assert one == same

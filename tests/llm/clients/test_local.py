@@ -1,10 +1,13 @@
 """The client around a local model: books, concurrency, names."""
 
 import asyncio
+import json
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,6 +140,39 @@ def test_a_model_that_was_trained_further_is_asked_afresh(folder, local, ask, jo
     assert not reply.journalled
 
 
+def test_a_model_with_another_setting_is_asked_afresh(folder, ask, journal, tmp_path):
+    def asked_with(**settings):
+        copied = tmp_path / "_".join(("copy", *settings))
+        shutil.copytree(folder, copied)
+        config = json.loads((copied / "config.json").read_text())
+        (copied / "config.json").write_text(json.dumps(config | settings))
+        return ask(open_client(f"local:{copied}", journal=journal), simulate())[0]
+
+    first = asked_with()
+    # The weights are the same ones.
+    other = asked_with(activation_function="relu")
+    assert not other.journalled
+    assert other.slots != first.slots
+    # Which release saved a model does not shape what it answers.
+    again = asked_with(transformers_version="4.0.0", use_cache=False)
+    assert again.journalled
+    assert again.slots == first.slots
+
+
+def test_a_model_with_another_chat_template_is_asked_afresh(
+    folder, local, ask, chat, journal, tmp_path
+):
+    request = chat(max_tokens=2)
+    (bare,) = ask(local(journal=journal), request)
+    templated = tmp_path / "templated"
+    shutil.copytree(folder, templated)
+    template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}bot:"
+    (templated / "chat_template.jinja").write_text(template)
+    (reply,) = ask(open_client(f"local:{templated}", journal=journal), request)
+    assert not reply.journalled
+    assert reply.input_tokens != bare.input_tokens
+
+
 def test_a_budget_of_requests_holds(local, ask):
     replies = ask(local(budget=Budget(max_requests=1)), simulate("a"), simulate("b"))
     assert sorted(reply.status for reply in replies) == ["ok", "skipped"]
@@ -192,6 +228,35 @@ def test_a_client_serves_several_loops(local, ask):
     (first,) = ask(client, simulate())
     (second,) = ask(client, simulate())
     assert first.slots == second.slots
+
+
+def test_loops_in_several_threads_use_the_model_in_turn(local, monkeypatch):
+    client = local(settings=ClientSettings(read_journal=False))
+    within = most = 0
+    start = threading.Barrier(3)
+
+    def watched(requests):
+        nonlocal within, most
+        within += 1
+        most = max(most, within)
+        try:
+            for place in range(len(requests)):
+                time.sleep(0.01)
+                yield place, Outcome(status="ok", text="a")
+        finally:
+            within -= 1
+
+    monkeypatch.setattr(client.engine, "answers", watched)
+
+    def complete(name):
+        start.wait(5)
+        requests = [simulate(f"{name} {number}") for number in range(4)]
+        return asyncio.run(asyncio.wait_for(client.complete(requests), 5))
+
+    with ThreadPoolExecutor() as pool:
+        replies = [reply for found in pool.map(complete, "abc") for reply in found]
+    assert [reply.status for reply in replies] == ["ok"] * 12
+    assert most == 1
 
 
 def test_what_goes_wrong_in_the_thread_reaches_the_caller(local, ask, monkeypatch):

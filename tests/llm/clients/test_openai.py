@@ -1,6 +1,10 @@
+import asyncio
 import json
 import logging
+import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -81,6 +85,26 @@ def test_an_unknown_model_ends_the_run(endpoint, chat, ask):
         ask(endpoint(lambda _: (404, body)), chat())
 
 
+def test_a_limit_that_lasts_for_hours_ends_the_run_and_says_for_how_long(mock_client, chat):
+    day = Misbehaviour(rate_limit=1.0, retry_after_seconds=86_400.0)
+    client = mock_client(misbehaviour=day, max_retries=4)
+    said = (
+        r"takes no request for mock before 86,400 s have passed: Rate limit reached.*run the same"
+    )
+
+    async def whole():
+        try:
+            # Nobody waits for the end of the hold.
+            requests = [chat(str(index)) for index in range(100)]
+            await asyncio.wait_for(client.complete(requests), 3)
+        finally:
+            await client.aclose()
+
+    with pytest.raises(LLMError, match=said):
+        asyncio.run(whole())
+    assert client.mock.requests_seen <= 64
+
+
 def test_an_empty_account_ends_the_run(endpoint, chat, ask):
     body = {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}
     with pytest.raises(LLMError, match="no credit left"):
@@ -123,6 +147,29 @@ def test_the_endpoints_words_are_redacted_and_never_logged(
     (reply,) = ask(endpoint(lambda _: (500, body)), chat())
     assert reply.reason == "HTTP 500 after 1 attempts: You sent [key], and I am broken."
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": {"message": f"{KEY} is over its quota"}}, "[key] is over its quota"),
+        (f"<html>Authorization: Bearer {KEY}".encode(), "<html>Authorization: Bearer [key]"),
+        (
+            {"choices": [{"message": {"refusal": f"not for {KEY}"}, "finish_reason": "stop"}]},
+            "the model refused: not for [key]",
+        ),
+    ],
+)
+def test_a_key_that_an_answer_repeats_shows_in_no_reason_and_is_not_kept(
+    endpoint, chat, ask, monkeypatch, journal, body, reason
+):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    client = endpoint(lambda _: (200, body), journal=journal)
+    first, second = (ask(client, chat())[0] for _ in range(2))
+    assert second.journalled == (first.status == "refused")
+    for reply in (first, second):
+        assert reason in reply.reason
+        assert KEY not in reply.reason + reply.text
 
 
 def test_the_key_is_in_no_file_of_the_journal(endpoint, chat, ask, monkeypatch, journal, tmp_path):
@@ -195,6 +242,42 @@ def test_a_model_that_reasons_is_given_more_tokens_and_the_first_try_is_counted(
     assert limits == [100, 1000, 1000]
 
 
+def test_a_limit_by_another_name_that_was_learnt_meanwhile_is_read_by_its_own(chat):
+    learnt = asyncio.Event()
+
+    async def handle(request):
+        body = json.loads(await request.aread())
+        said = body["messages"][0]["content"]
+        if "max_completion_tokens" in body:
+            return httpx2.Response(200, json=chat_answer(said))
+        if said == "quick":
+            status, refusal = refusing("max_tokens")
+            asyncio.get_running_loop().call_later(0.05, learnt.set)
+            return httpx2.Response(status, json=refusal)
+        # Answered when another request has learnt that the limit has another name.
+        await asyncio.wait_for(learnt.wait(), 2)
+        choice = {"message": {"content": ""}, "finish_reason": "length"}
+        usage = {"prompt_tokens": 7, "completion_tokens": 100}
+        return httpx2.Response(200, json={"choices": [choice], "usage": usage})
+
+    client = OpenAIClient(
+        "openai:m@http://host.test/v1",
+        "m",
+        "http://host.test/v1",
+        settings=ClientSettings(max_retries=0),
+        transport=httpx2.MockTransport(handle),
+    )
+
+    async def whole():
+        try:
+            return await asyncio.wait_for(client.complete([chat("slow"), chat("quick")]), 5)
+        finally:
+            await client.aclose()
+
+    replies = asyncio.run(whole())
+    assert [(reply.status, reply.text) for reply in replies] == [("ok", "slow"), ("ok", "quick")]
+
+
 def test_a_limit_that_is_never_enough_is_unparsed(endpoint, chat, ask):
     choice = {"message": {"content": ""}, "finish_reason": "length"}
     body = {"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
@@ -209,8 +292,6 @@ def test_retry_after_is_honoured(mock_client, chat, ask):
     handle = client.mock.handle
 
     def timed(*request):
-        import time
-
         times.append(time.monotonic())
         return handle(*request)
 
@@ -229,8 +310,6 @@ def test_the_throttle_counts_retries_too(mock_client, chat, ask):
     handle = client.mock.handle
 
     def timed(*request):
-        import time
-
         times.append(time.monotonic())
         return handle(*request)
 
@@ -268,6 +347,33 @@ def test_no_more_requests_are_in_flight_than_the_settings_allow(endpoint, chat, 
 def test_a_client_outlives_its_event_loop(endpoint, chat, ask):
     client = endpoint(lambda _: (200, chat_answer("yes")))
     assert [ask(client, chat(letter))[0].text for letter in "ab"] == ["yes", "yes"]
+
+
+def test_loops_that_ask_the_same_at_once_do_not_wait_for_each_other(endpoint, chat, journal):
+    sent, begun, go_on = [], threading.Event(), threading.Event()
+
+    def answer(request):
+        sent.append(request)
+        if len(sent) == 1:
+            begun.set()
+            assert go_on.wait(5)
+        return 200, chat_answer("yes")
+
+    client = endpoint(answer, journal=journal)
+
+    def complete():
+        return asyncio.run(asyncio.wait_for(client.complete([chat()]), 2))
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(complete)
+        try:
+            assert begun.wait(5)
+            # The other loop stands still meanwhile.
+            second = complete()
+        finally:
+            go_on.set()
+        assert [reply.text for reply in first.result() + second] == ["yes", "yes"]
+    assert len(sent) == 2
 
 
 def test_a_host_that_wants_one_token_is_asked_for_one(mock_client, simulate, ask):

@@ -7,8 +7,10 @@ import torch
 
 from neuroscribe.llm.local.engine import Engine
 from neuroscribe.llm.protocol import (
+    ChatRequest,
     ContinuationRequest,
     DecideRequest,
+    Message,
     PromptLogprobsRequest,
     Question,
 )
@@ -119,6 +121,54 @@ def test_a_prompt_longer_than_the_model_reads_is_a_failure_that_names_the_limit(
     assert other.status == "ok"
 
 
+def test_a_slot_at_the_end_of_the_longest_prompt_is_a_failed_reply_where_a_number_is_longer(
+    engines,
+):
+    engine = engines["gpt2, splits 10"]
+    # The model reads 256 tokens; a ten at the end would be two more, the second of them predicted.
+    for n_tokens, status in ((255, "ok"), (256, "failed")):
+        prompt = "!" * (n_tokens - len(ids_of(engine, "\t"))) + "\t"
+        assert len(ids_of(engine, prompt)) == n_tokens
+        request = PromptLogprobsRequest(prompt=prompt, slots=(len(prompt),))
+        outcome, other = answer(engine, request, simulate())
+        assert (outcome.status, other.status) == (status, "ok")
+    assert "reads 256" in outcome.reason
+
+
+def test_a_question_that_fits_to_the_last_token_is_answered_and_one_token_more_is_not(engines):
+    engine = engines["llama, keeps 10"]
+    options = [ids_of(engine, f" {option}")[1:] for option in ("yes", "no")]
+    behind = "\n\nQuestion: Spain?\nAnswer with one of these and nothing else: yes, no\nAnswer:"
+    # The last token of an answer is predicted, not read.
+    n_read = len(ids_of(engine, behind)) + max(map(len, options)) - 1
+    outcomes = []
+    for n_tokens in (256, 257):
+        about = "!" * (n_tokens - n_read)
+        assert len(ids_of(engine, about + behind)) - len(ids_of(engine, behind)) == len(about)
+        asked = DecideRequest(input=about, questions=ASKED.questions[1:])
+        outcomes.append(answer(engine, asked))
+    assert [outcome.status for outcome in outcomes] == ["ok", "failed"]
+    assert "reads 256" in outcomes[1].reason
+
+
+def test_half_a_character_is_read_as_a_question_mark_and_ends_no_run(engines):
+    engine = engines["gpt2, splits 10"]
+    half = "\ud83d"
+    questions = (Question(text=f"rain{half}?", options=("yes", f"no{half}")),)
+    outcomes = answer(
+        engine,
+        ContinuationRequest(context=f"The {half}", continuation=" rain"),
+        ContinuationRequest(context="The ?", continuation=" rain"),
+        DecideRequest(input=f"rain {half}", questions=questions),
+        ChatRequest(messages=(Message(role="user", content=half),), max_tokens=2),
+        simulate(f"rain {half}"),
+    )
+    assert {outcome.status for outcome in outcomes} <= {"ok", "unparsed"}
+    assert outcomes[0].loss == outcomes[1].loss
+    assert tuple(outcomes[2].decisions[0]) == ("yes", f"no{half}")
+    assert len(outcomes[4].slots) == len(TOKENS)
+
+
 def test_a_slot_at_the_start_of_a_text_is_missing(engines):
     request = PromptLogprobsRequest(prompt="unknown\nrain\tunknown\n", slots=(0, 13))
     outcome = answer(engines["gpt2, splits 10"], request)
@@ -225,6 +275,17 @@ def test_a_question_without_options_is_missing_and_the_others_are_not(engines):
     assert outcome.decisions[0] is None
     assert "no options" in outcome.reason
     assert outcome.decisions[1] is not None
+
+
+def test_a_question_with_an_option_twice_is_missing_and_the_others_are_not(engines):
+    twice = Question(text="rain?", options=("yes", "no", "yes"))
+    asked = DecideRequest(input="", questions=(twice, ASKED.questions[1]))
+    engine = engines["llama, keeps 10"]
+    outcome, other = answer(engine, asked, ContinuationRequest(context="a", continuation="b"))
+    assert (outcome.status, other.status) == ("ok", "ok")
+    assert outcome.decisions[0] is None
+    assert outcome.reason == "the question 'rain?' has an option twice"
+    assert sum(outcome.decisions[1].values()) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_chat_template_is_used_where_there_is_one(engines, monkeypatch):

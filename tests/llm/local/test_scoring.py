@@ -35,6 +35,15 @@ FAMILIES = {
     "mistral": {**GROUPED, "sliding_window": 8},
     "cohere": {**SIZES, "logit_scale": 0.3},
     "gpt_neox": SIZES,
+    # Looks back to the start of its chunk in three of four layers.
+    "llama4_text": {
+        **GROUPED,
+        "num_hidden_layers": 4,
+        "attention_chunk_size": 32,
+        "intermediate_size_mlp": 24,
+        "num_local_experts": 2,
+        "max_position_embeddings": 512,
+    },
     # Positions as a slope over distances: a branch would stand in the wrong place.
     "bloom": {"vocab_size": 150, "hidden_size": 16, "n_layer": 2, "n_head": 2},
     "mpt": {"vocab_size": 150, "d_model": 16, "n_layers": 2, "n_heads": 2},
@@ -102,8 +111,9 @@ def test_what_a_family_can_be_trusted_with_is_tried(family, caches, branches):
     assert (scorer.caches, scorer.branches) == (caches, branches)
 
 
-def test_branches_beyond_a_sliding_window_are_rows_of_their_own():
-    model = model_of("mistral")
+@pytest.mark.parametrize("family", ["mistral", "llama4_text"])
+def test_branches_beyond_a_sliding_window_or_a_chunk_are_rows_of_their_own(family):
+    model = model_of(family)
     scorer = Scorer(model)
     scorer.branches = True
     rows = some_rows(n_rows=2)

@@ -1,4 +1,7 @@
+from itertools import accumulate
+
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from neuroscribe.llm.protocol import ContinuationRequest
 from neuroscribe.llm.wire.continuation import continuation_body, read_continuation
@@ -8,6 +11,20 @@ ASKED = ContinuationRequest(context="It is\n", continuation="a cat.")
 TOKENS = ["It", " is", "\n", "a", " cat", "."]
 LOGPROBS = [None, -9.0, -9.0, -1.0, -2.5, -0.25]
 OFFSETS = [0, 2, 5, 6, 7, 11]
+FRAGMENT = "\ufffd"
+SPELLED = {
+    # As what tokens a piece of text is shown: what is no ASCII is cut into its bytes, and a
+    # fragment may take along what stands beside it.
+    "rain": ["rain"],
+    " rain": [" rain"],
+    " ": [" "],
+    "!": ["!"],
+    "\n": ["\n"],
+    "🙂": [FRAGMENT] * 4,
+    "é": [FRAGMENT] * 2,
+    " 🙂": [f" {FRAGMENT}", FRAGMENT],
+    "日本": [FRAGMENT, FRAGMENT, f"{FRAGMENT}本"],
+}
 
 
 def answer(tokens=TOKENS, logprobs=LOGPROBS, offsets=OFFSETS):
@@ -101,6 +118,76 @@ def test_a_part_of_a_character_need_not_be_spelled():
     asked = ContinuationRequest(context="A ", continuation="🙂")
     parts = {"tokens": ["A", " ", "bytes:\\xf0\\x9f", "bytes:\\x99\\x82"]}
     assert loss(asked, **parts, logprobs=[None, -1.0, -2.0, -3.0], offsets=[0, 1, 2, 2]) == 5.0
+
+
+def counted_by_fragment(tokens):
+    """An answer whose host counts every fragment of a character as a character of its own."""
+    return {
+        "tokens": tokens,
+        "logprobs": [None, *(-float(2**place) for place in range(1, len(tokens)))],
+        "offsets": list(accumulate(map(len, tokens), initial=0))[:-1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("context", "continuation", "tokens", "expected"),
+    [
+        # In the continuation: at its end, before its last token, and amid it.
+        ("It", " is 🙂", ["It", " is", " ", *[FRAGMENT] * 3], 62.0),
+        ("It", " is 🙂!", ["It", " is", " ", *[FRAGMENT] * 3, "!"], 126.0),
+        ("It", " 🙂 is", ["It", " ", *[FRAGMENT] * 3, " is"], 62.0),
+        # A token was generated behind the end.
+        ("It", " is 🙂!", ["It", " is", " ", *[FRAGMENT] * 3, "!", "\n"], 126.0),
+        # In the context: at the border, and at the start of the text.
+        ("A🙂", " b c", ["A", *[FRAGMENT] * 3, " b", " c"], 48.0),
+        ("🙂", " b c", [*[FRAGMENT] * 4, " b", " c"], 48.0),
+        # Behind a token that stands before the prompt.
+        ("A🙂", " b", ["<s>", "A", *[FRAGMENT] * 3, " b"], 32.0),
+    ],
+)
+def test_fragments_of_a_character_shift_no_token_behind_them(
+    context, continuation, tokens, expected
+):
+    asked = ContinuationRequest(context=context, continuation=continuation)
+    assert loss(asked, **counted_by_fragment(tokens)) == expected
+
+
+@given(
+    before=st.lists(st.sampled_from([*SPELLED]), max_size=6),
+    after=st.lists(st.sampled_from([*SPELLED]), max_size=6),
+)
+@settings(deadline=None)
+def test_whatever_is_cut_into_fragments_the_loss_is_that_of_the_tokens_behind_the_border(
+    before, after
+):
+    # Where fragments meet, nobody can say which of them are whose.
+    before, after = ["rain", *before], ["!", *after]
+    shown = [[token for piece in side for token in SPELLED[piece]] for side in (before, after)]
+    given = counted_by_fragment(shown[0] + shown[1])
+    asked = ContinuationRequest(context="".join(before), continuation="".join(after))
+    assert loss(asked, **given) == -sum(given["logprobs"][len(shown[0]) :])
+
+
+@pytest.mark.parametrize(
+    ("context", "continuation", "tokens"),
+    [
+        ("🙂", "é", [FRAGMENT] * 6),
+        ("🙂", " 🙂", [*[FRAGMENT] * 4, f" {FRAGMENT}", FRAGMENT]),
+        ("🙂", "日本", [*[FRAGMENT] * 6, f"{FRAGMENT}本"]),
+    ],
+)
+def test_where_fragments_of_both_sides_meet_the_loss_is_missing_or_right(
+    context, continuation, tokens
+):
+    asked = ContinuationRequest(context=context, continuation=continuation)
+    assert loss(asked, **counted_by_fragment(tokens)) in (None, 48.0)
+
+
+def test_fragments_that_are_shown_as_bytes_are_no_longer_than_their_character():
+    asked = ContinuationRequest(context="A🙂", continuation=" b")
+    tokens = ["A", "bytes:\\xf0\\x9f", "bytes:\\x99\\x82", " b"]
+    logprobs, offsets = [None, -1.0, -2.0, -4.0], [0, 1, 1, 2]
+    assert loss(asked, tokens=tokens, logprobs=logprobs, offsets=offsets) == 4.0
 
 
 def test_absent_log_probabilities_are_a_failure_and_a_filter_is_a_refusal():

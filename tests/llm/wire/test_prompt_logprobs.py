@@ -1,3 +1,5 @@
+from itertools import accumulate
+
 import pytest
 
 from neuroscribe.llm.protocol import PromptLogprobsRequest
@@ -86,6 +88,30 @@ def test_an_endpoint_that_ignores_echo_is_found_out():
     assert plain.reason == (
         "2 of 2 slots have no log-probabilities; the endpoint did not echo the prompt's tokens"
     )
+
+
+@pytest.mark.parametrize(
+    ("begun", "n_fragments"), [("", 1), ("", 3), ("", 4), ("<s>", 3), ("<s>", 4)]
+)
+def test_slots_behind_the_fragments_of_a_character_are_those_of_their_placeholders(
+    begun, n_fragments
+):
+    prompt = "🙂\tunknown\nu\tunknown\n b🙂\tunknown\n"
+    asked = PromptLogprobsRequest(prompt=prompt, slots=(2, 12, 24))
+    fragments = ["\ufffd"] * n_fragments
+    tokens = [
+        *([begun] if begun else []),
+        *fragments, "\t", "unknown", "\n",
+        "u", "\t", "unknown", "\n",
+        " b", *fragments, "\t", "unknown", "\n",
+    ]  # fmt: skip
+    # Every fragment is counted as a character, so that "u" stands where a slot is.
+    offsets = list(accumulate(map(len, tokens), initial=0))[:-1]
+    tops = [{f"token {place}": -1.0} for place in range(len(tokens))]
+    outcome = read_prompt_logprobs(answer(tokens, tops, offsets), asked)
+    places = [place for place, token in enumerate(tokens) if token == "unknown"]
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert outcome.slots == tuple(tops[place] for place in places)
 
 
 def test_lists_of_different_length_cannot_be_matched():
