@@ -8,18 +8,16 @@ is not mistaken for itself. torch and transformers are loaded when a client is o
 
 import asyncio
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from neuroscribe.llm.bookkeeper import Bookkeeper, Use
+from neuroscribe.llm.booked_client import BookedClient
+from neuroscribe.llm.bookkeeper import Bookkeeper
 from neuroscribe.llm.canonical import Identity
-from neuroscribe.llm.gather import gather
 from neuroscribe.llm.local.collector import Collector
 from neuroscribe.llm.outcome import Outcome
 from neuroscribe.llm.prices import Price
-from neuroscribe.llm.protocol import Capabilities, Reply, Request
+from neuroscribe.llm.protocol import Capabilities, Request
 from neuroscribe.llm.spec import ClientContext, malformed
-from neuroscribe.llm.tally import Tally
 
 if TYPE_CHECKING:
     from neuroscribe.llm.local.engine import Engine
@@ -28,7 +26,7 @@ LAYOUT = 1
 """Goes up when prompts are laid out or read in another way, so that old answers are not taken."""
 
 
-class LocalClient:
+class LocalClient(BookedClient):
     """A model in this process.
 
     Args:
@@ -40,9 +38,8 @@ class LocalClient:
     forms: ClassVar[tuple[str, ...]] = ("local:PATH_OR_NAME", "local:tinypython")
 
     def __init__(self, spec: str, engine: "Engine", context: ClientContext) -> None:
-        self._spec = spec
         self.engine = engine
-        self._books = Bookkeeper(
+        books = Bookkeeper(
             spec=spec,
             identity=Identity(base_url=f"local:{LAYOUT}", model=engine.model.identity),
             price=Price(input_usd=0.0, output_usd=0.0),
@@ -52,6 +49,7 @@ class LocalClient:
             extra_output_tokens=lambda: 0,
             clock=context.clock,
         )
+        super().__init__(books)
         self._collector: Collector | None = None
         self._turn = threading.Lock()
 
@@ -68,28 +66,6 @@ class LocalClient:
         from neuroscribe.llm.local.opening import open_model  # noqa: PLC0415
 
         return cls(f"local:{argument}", Engine(open_model(argument)), context)
-
-    @property
-    def spec(self) -> str:
-        """How the user named it."""
-        return self._spec
-
-    @property
-    def tally(self) -> Tally:
-        """What this client has done so far."""
-        return self._books.tally
-
-    def estimate(self, request: Request) -> Use | None:
-        """What a request would use at most; None where its answer is journalled."""
-        return None if self._books.stored(request) else self._books.estimate(request)
-
-    async def complete(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer all requests, in order; those of all callers share prefixes and batches.
-
-        Raises:
-            StoreError: the journal cannot be read or written.
-        """
-        return await gather(self._books.answer(request, self._ask) for request in requests)
 
     async def capabilities(self) -> Capabilities:
         """What the model can do; known without asking it."""

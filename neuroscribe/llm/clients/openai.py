@@ -7,7 +7,7 @@ is learnt from its first 400. Keys come from the environment alone and appear no
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -17,7 +17,8 @@ import openai
 
 from neuroscribe.errors import BudgetReached, LLMError
 from neuroscribe.llm import capabilities as probes
-from neuroscribe.llm.bookkeeper import Bookkeeper, Use
+from neuroscribe.llm.booked_client import BookedClient
+from neuroscribe.llm.bookkeeper import Bookkeeper
 from neuroscribe.llm.budget import Budget
 from neuroscribe.llm.canonical import Identity, key_of
 from neuroscribe.llm.connection import Connection
@@ -32,12 +33,10 @@ from neuroscribe.llm.protocol import (
     ChatRequest,
     DecideRequest,
     DirectRequest,
-    Reply,
     Request,
 )
 from neuroscribe.llm.settings import ClientSettings
 from neuroscribe.llm.spec import ClientContext, malformed, now
-from neuroscribe.llm.tally import Tally
 from neuroscribe.llm.wire import chat
 from neuroscribe.llm.wire.body import read_body, usage
 from neuroscribe.llm.wire.decisions import NOT_THERE, Form
@@ -49,7 +48,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 _ARGUMENT = re.compile(r"(?P<model>[^\s@]+)(?:@(?P<base_url>https?://\S+))?")
 
 
-class OpenAIClient:
+class OpenAIClient(BookedClient):
     """An endpoint that speaks the OpenAI protocol.
 
     Args:
@@ -85,14 +84,13 @@ class OpenAIClient:
         prices: Mapping[str, Price] | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._spec = spec
         self._model = model
         self._base_url = checked_address(base_url) if base_url else OPENAI_URL
         self._key = key_from_environment(needed=base_url is None)
         self._settings = settings or ClientSettings()
         self._transport = transport
         self._dialect = Dialect(limit=LIMITS[1] if base_url is None else LIMITS[0])
-        self._books = Bookkeeper(
+        books = Bookkeeper(
             spec=spec,
             identity=Identity(
                 base_url=identity or self._base_url,
@@ -106,6 +104,7 @@ class OpenAIClient:
             extra_output_tokens=self._extra_output_tokens,
             clock=clock,
         )
+        super().__init__(books)
         self._connection: Connection | None = None
         self._capabilities: Capabilities | None = None
 
@@ -125,29 +124,6 @@ class OpenAIClient:
             prices=context.prices,
             clock=context.clock,
         )
-
-    @property
-    def spec(self) -> str:
-        """How the user named it."""
-        return self._spec
-
-    @property
-    def tally(self) -> Tally:
-        """What this client has done so far."""
-        return self._books.tally
-
-    def estimate(self, request: Request) -> Use | None:
-        """What a request would use at most; None where its answer is journalled."""
-        return None if self._books.stored(request) else self._books.estimate(request)
-
-    async def complete(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer all requests, in order, as many at once as the settings allow.
-
-        Raises:
-            LLMError: the key, the model or the address is wrong, so no request can succeed.
-            StoreError: the journal cannot be read or written.
-        """
-        return await gather(self._books.answer(request, self._ask) for request in requests)
 
     async def capabilities(self) -> Capabilities:
         """What the endpoint can do, asked once in the life of the journal.
@@ -183,7 +159,7 @@ class OpenAIClient:
         outcome = await decide(request, self._dialect, self._connected().finding_out, ask)
         if outcome.http_status in NOT_THERE and not probing:
             raise LLMError(
-                f"{self._base_url} answers no typed questions for {self._spec}: {outcome.reason}; "
+                f"{self._base_url} answers no typed questions for {self.spec}: {outcome.reason}; "
                 "choose another simulator or judge"
             )
         return outcome
@@ -294,7 +270,7 @@ class OpenAIClient:
     def _outcome_of(self, error: openai.APIError, *, probing: bool) -> Outcome:
         return outcome_of(
             error,
-            spec=self._spec,
+            spec=self.spec,
             base_url=self._base_url,
             key=None if self._key == NO_KEY else self._key,
             reached=self.tally.http_answers > 0,
