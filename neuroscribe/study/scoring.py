@@ -1,6 +1,6 @@
 """The scoring stage: explanations to simulations, judgements and scores."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -38,8 +38,8 @@ def score_study(
         scorers: registered names.
         services: what scorers need.
         session: the LLM.
-        peers: explanations among which the random ones are drawn, in order of unit: all that the
-            study has, so that a score does not depend on which others are scored.
+        peers: explanations among which the random ones are drawn: all that the study has, so that
+            a score does not depend on which others are scored.
         seed: of the draws.
 
     Explanations of which a simulation or a judgement failed are scored again: journalled answers
@@ -172,27 +172,34 @@ def other_explanations(
 ) -> Callable[[Explanation, int], str | None]:
     """Prepare to draw, for any explanation and seed, that of another unit by the same method.
 
-    The draw is a hash of seed and unit, so it does not depend on the LLM or on the order of work.
+    Units stand on a ring by a hash of their names, and the draw is the next one behind a hash of
+    seed and unit. So it does not depend on the LLM or on the order of work, and where explanations
+    are added later, as by a repair, hardly any draw changes: what was asked stays asked.
 
     Args:
-        explanations: in order of unit, as `Reader.explanations` gives them.
+        explanations: all that there are, in any order.
 
     Returns:
         From explanation and seed to a text; None where all explanations are of its unit.
     """
-    by_method: dict[tuple[str, ...], list[Explanation]] = defaultdict(list)
+    rings: dict[tuple[str, ...], list[tuple[str, Explanation]]] = defaultdict(list)
     for explanation in explanations:
-        by_method[_method(explanation)].append(explanation)
+        place = content_hash("ring", str(explanation.unit))
+        rings[_method(explanation)].append((place, explanation))
+    for ring in rings.values():
+        ring.sort(key=lambda member: (member[0], member[1].explanation_id))
 
     def draw(explanation: Explanation, seed: int) -> str | None:
-        peers = by_method[_method(explanation)]
-        unit = explanation.unit
-        first = bisect_left(peers, unit, key=lambda peer: peer.unit)
-        n_own = bisect_right(peers, unit, key=lambda peer: peer.unit) - first
-        if n_own == len(peers):
-            return None
-        place = int(content_hash(str(seed), str(unit)), 16) % (len(peers) - n_own)
-        return peers[place if place < first else place + n_own].text
+        ring = rings[_method(explanation)]
+        start = bisect_left(
+            ring, content_hash(str(seed), str(explanation.unit)), key=lambda member: member[0]
+        )
+        # An explanation of the unit itself is passed over; it has few.
+        for step in range(len(ring)):
+            _, other = ring[(start + step) % len(ring)]
+            if other.unit != explanation.unit:
+                return other.text
+        return None
 
     return draw
 

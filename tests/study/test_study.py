@@ -1,6 +1,7 @@
 """The main job on a decoder, from recording to scores."""
 
 import json
+from collections import defaultdict
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from neuroscribe.llm.mock.misbehaviour import Misbehaviour
 from neuroscribe.llm.mock.server import serve
 from neuroscribe.llm.session import LLMOptions
 from neuroscribe.llm.settings import ClientSettings
-from neuroscribe.records import Explanation, UnitId, content_hash
+from neuroscribe.records import Explanation, UnitId
 from neuroscribe.study import Study
 
 HEADLINE = ["site", "unit", "metric", "report_set", "value", "low", "baseline_token_lookup"]
@@ -226,36 +227,48 @@ def test_every_explanation_of_a_unit_is_scored_not_only_the_last(recorded):
     assert (len(scored), sum(outcome.counts.values()), outcome.left) == (6, 6, 0)
 
 
+def said(unit: int, text: str, explainer: str = "e") -> Explanation:
+    return Explanation(
+        unit=UnitId("mlp.0", unit), text=text, status="ok", explainer=explainer, llm="l",
+        prompt_sha256="0", created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+
+
 def test_the_random_explanation_is_another_units_and_never_its_own():
     from neuroscribe.study.scoring import other_explanations
 
-    def said(unit: int, text: str) -> Explanation:
-        return Explanation(
-            unit=UnitId("mlp.0", unit), text=text, status="ok", explainer="e", llm="l",
-            prompt_sha256="0", created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        )  # fmt: skip
-
     everything = [said(0, "a"), said(1, "b"), said(1, "c"), said(2, "d"), said(3, "e")]
     draw = other_explanations(everything)
-    for seed in range(30):
+    drawn = defaultdict(set)
+    for seed in range(60):
         for own in everything:
-            others = [each for each in everything if each.unit != own.unit]
-            place = int(content_hash(str(seed), str(own.unit)), 16) % len(others)
-            assert draw(own, seed) == others[place].text
+            drawn[own.unit.index].add(draw(own, seed))
+            assert draw(own, seed) == other_explanations(everything[::-1])(own, seed)
+    assert "a" not in drawn[0]
+    assert drawn[1].isdisjoint({"b", "c"})
+    assert drawn[1] == {"a", "d", "e"}
     assert other_explanations([said(1, "b"), said(1, "c")])(said(1, "b"), 0) is None
+
+
+def test_explanations_that_come_later_change_hardly_any_draw():
+    from neuroscribe.study.scoring import other_explanations
+
+    some = [said(unit, f"text {unit}") for unit in range(200)]
+    more = [*some, *(said(unit, f"text {unit}") for unit in range(200, 220))]
+    before, after = other_explanations(some), other_explanations(more)
+    changed = sum(before(own, 0) != after(own, 0) for own in some)
+    assert changed < 60
+    assert len({before(own, 0) for own in some}) > 80
 
 
 def test_the_random_explanation_is_one_of_the_same_method():
     from neuroscribe.study.scoring import other_explanations
 
-    def said(unit: int, explainer: str) -> Explanation:
-        return Explanation(
-            unit=UnitId("mlp.0", unit), text=f"{explainer} {unit}", status="ok",
-            explainer=explainer, llm="l", prompt_sha256="0",
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        )  # fmt: skip
-
-    everything = [said(unit, explainer) for unit in range(4) for explainer in ("one", "two")]
+    everything = [
+        said(unit, f"{explainer} {unit}", explainer)
+        for unit in range(4)
+        for explainer in ("one", "two")
+    ]
     draw = other_explanations(everything)
     for seed in range(10):
         for own in everything:
