@@ -26,7 +26,6 @@ from reporting import provenance, store
 
 from neuroscribe import registry
 from neuroscribe.llm.budget import Budget
-from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.llm.session import Session
 from neuroscribe.llm.spec import open_client
@@ -39,6 +38,7 @@ from neuroscribe.records import (
     UnitStatistics,
 )
 from neuroscribe.scoring.pooled import pooled_value
+from neuroscribe.scoring.simulating import predict
 from neuroscribe.services import Simulate
 from neuroscribe.simulator import choose
 
@@ -119,26 +119,11 @@ def solve(puzzle: Puzzle, explainer: Any, simulate: Simulate) -> Dialogue[Result
     if explanation.text is not None:
         texts.append(explanation.text)
     exemplars = puzzle.record.select("test")
-    predictions = yield from together(
-        [
-            simulate(
-                text,
-                exemplar.sequence.tokens,
-                token_ids=exemplar.sequence.token_ids,
-                record=puzzle.record,
-            )
-            for text in texts
-            for exemplar in exemplars
-        ]
-    )
+    predictions = yield from predict(texts, puzzle.record, exemplars, simulate)
     truth = [exemplar.activations for exemplar in exemplars]
     scores = [
-        pooled_value(
-            "pearson",
-            truth,
-            [p.expected for p in predictions[i * len(exemplars) : (i + 1) * len(exemplars)]],
-        )
-        for i in range(len(texts))
+        pooled_value("pearson", truth, [prediction.expected for prediction in own])
+        for own in predictions
     ]
     false = scores[1 : 1 + len(puzzle.false)]
     return Result(

@@ -34,17 +34,10 @@ class Simulated:
         return None if self.fit is None else tuple(self.fit(prediction.expected))
 
 
-def simulate_texts(
-    texts: Sequence[str],
-    record: UnitRecord,
-    *,
-    calibration: Sequence[Exemplar],
-    test: Sequence[Exemplar],
-    simulate: Simulate,
-    calibrate: Calibrate,
-) -> Dialogue[list[Simulated]]:
-    """Simulate every text on every exemplar, all in one round."""
-    exemplars = (*calibration, *test)
+def predict(
+    texts: Sequence[str], record: UnitRecord, exemplars: Sequence[Exemplar], simulate: Simulate
+) -> Dialogue[list[list[Prediction]]]:
+    """For each text a prediction per exemplar, all in one round."""
     predictions: list[Prediction] = yield from together(
         [
             simulate(
@@ -57,9 +50,24 @@ def simulate_texts(
             for exemplar in exemplars
         ]
     )
+    count = len(exemplars)
+    return [predictions[turn * count : (turn + 1) * count] for turn in range(len(texts))]
+
+
+def simulate_texts(
+    texts: Sequence[str],
+    record: UnitRecord,
+    *,
+    calibration: Sequence[Exemplar],
+    test: Sequence[Exemplar],
+    simulate: Simulate,
+    calibrate: Calibrate,
+) -> Dialogue[list[Simulated]]:
+    """Simulate every text on every exemplar, all in one round."""
+    exemplars = (*calibration, *test)
+    predictions = yield from predict(texts, record, exemplars, simulate)
     simulated = []
-    for turn in range(len(texts)):
-        own = predictions[turn * len(exemplars) : (turn + 1) * len(exemplars)]
+    for own in predictions:
         fitted = own[: len(calibration)]
         fit = calibrate(
             [value for prediction in fitted for value in prediction.expected],

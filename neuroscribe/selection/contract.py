@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from neuroscribe.records import Exemplar, UnitRecord
+from neuroscribe.records import Exemplar, Split, UnitRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Selection(Protocol):
     """The registered name."""
     needs: ClassVar[tuple[str, ...]]
     """Services (`neuroscribe.services`) that the constructor takes, as keywords."""
+    splits: ClassVar[tuple[Split, ...]]
+    """Splits of a record that it looks at; all that it chooses is of `train`."""
 
     def __call__(self, record: UnitRecord) -> Chosen:
         """Choose; a unit that has none gets an empty choice with its reason."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from neuroscribe.errors import InputError
-from neuroscribe.records import UnitRecord
+from neuroscribe.records import Split, UnitRecord
 from neuroscribe.selection.contract import Chosen
 from neuroscribe.selection.distinct import NOTHING_RECORDED, distinct_train
 from neuroscribe.selection.quantile import spread
@@ -28,6 +28,7 @@ class Mix:
 
     name: ClassVar[str] = "mix"
     needs: ClassVar[tuple[str, ...]] = ()
+    splits: ClassVar[tuple[Split, ...]] = ("train",)
 
     def __post_init__(self) -> None:
         if self.n < 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from neuroscribe.errors import InputError
-from neuroscribe.records import Exemplar, UnitRecord
+from neuroscribe.records import Exemplar, Split, UnitRecord
 from neuroscribe.selection.contract import Chosen
 
 
@@ -25,6 +25,7 @@ class Quantile:
 
     name: ClassVar[str] = "quantile"
     needs: ClassVar[tuple[str, ...]] = ()
+    splits: ClassVar[tuple[Split, ...]] = ("train",)
 
     def __post_init__(self) -> None:
         if self.n < 1:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from neuroscribe.errors import InputError
 from neuroscribe.firing import fires
-from neuroscribe.records import Exemplar, UnitRecord, content_hash
+from neuroscribe.records import Exemplar, Split, UnitRecord, content_hash
 from neuroscribe.selection.contract import Chosen
 from neuroscribe.selection.distinct import NOTHING_RECORDED, distinct_train
 
@@ -28,6 +28,7 @@ class Random:
 
     name: ClassVar[str] = "random"
     needs: ClassVar[tuple[str, ...]] = ()
+    splits: ClassVar[tuple[Split, ...]] = ("train",)
 
     def __post_init__(self) -> None:
         if self.n < 1:

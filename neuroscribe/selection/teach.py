@@ -21,7 +21,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from neuroscribe.errors import InputError
-from neuroscribe.records import Exemplar, UnitRecord
+from neuroscribe.records import Exemplar, Split, UnitRecord
 from neuroscribe.selection.contract import Chosen
 from neuroscribe.selection.distinct import NOTHING_RECORDED, distinct_train, each_sequence_once
 from neuroscribe.selection.student import KernelStudent, Lessons, Values, resting_activation
@@ -44,6 +44,7 @@ class Teach:
 
     name: ClassVar[str] = "teach"
     needs: ClassVar[tuple[str, ...]] = ("embed",)
+    splits: ClassVar[tuple[Split, ...]] = ("train", "calibration")
 
     def __post_init__(self) -> None:
         if self.budget < 1:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from neuroscribe.errors import InputError
-from neuroscribe.records import UnitRecord
+from neuroscribe.records import Split, UnitRecord
 from neuroscribe.selection.contract import Chosen
 from neuroscribe.selection.distinct import NOTHING_RECORDED, distinct_train
 
@@ -24,6 +24,7 @@ class Top:
 
     name: ClassVar[str] = "top"
     needs: ClassVar[tuple[str, ...]] = ()
+    splits: ClassVar[tuple[Split, ...]] = ("train",)
 
     def __post_init__(self) -> None:
         if self.n < 1:

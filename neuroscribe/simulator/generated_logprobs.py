@@ -16,7 +16,6 @@ from neuroscribe.llm.protocol import (
     Capabilities,
     ChatRequest,
     Dialogue,
-    GeneratedToken,
     Message,
     Reply,
 )
@@ -24,12 +23,11 @@ from neuroscribe.notation import UNKNOWN, escape
 from neuroscribe.records import Prediction
 from neuroscribe.simulator.distribution import (
     Expectation,
-    generated_expectation,
     holds_whole_ten,
 )
 from neuroscribe.simulator.few_shot import SCALE, SolvedUnit, question, solved_chat
 from neuroscribe.simulator.reading import Reading, ask
-from neuroscribe.simulator.written_table import number_indices
+from neuroscribe.simulator.written_table import expectation_at, number_indices
 
 _ATTEMPTS = 2
 _INSTRUCTIONS = f"""\
@@ -101,22 +99,12 @@ def _read(reply: Reply, n_tokens: int) -> Reading:
     expectations = [
         Expectation(None, 0)
         if index is None
-        else _at(reply.generated, index, ten_is_whole=ten_is_whole)
+        else expectation_at(reply.generated, index, ten_is_whole=ten_is_whole)
         for index in indices
     ]
     return Reading(
         expected=tuple(each.value for each in expectations),
         folded=sum(each.folded for each in expectations),
-    )
-
-
-def _at(generated: Sequence[GeneratedToken], index: int, *, ten_is_whole: bool) -> Expectation:
-    following = generated[index + 1].top if index + 1 < len(generated) else None
-    return generated_expectation(
-        generated[index].top,
-        written=generated[index].text,
-        following=following,
-        ten_is_whole=ten_is_whole,
     )
 
 

@@ -25,11 +25,10 @@ from neuroscribe.notation import UNKNOWN, escape
 from neuroscribe.records import Prediction
 from neuroscribe.simulator.distribution import (
     Expectation,
-    generated_expectation,
     holds_whole_ten,
 )
 from neuroscribe.simulator.few_shot import SCALE, SOLVED_UNITS, question
-from neuroscribe.simulator.written_table import is_level, number_indices
+from neuroscribe.simulator.written_table import expectation_at, is_level, number_indices
 
 _ATTEMPTS = 2
 _INSTRUCTIONS = f"""\
@@ -146,13 +145,7 @@ def _read(reply: Reply, *, ten_is_whole: bool) -> Expectation:
     index = rows[0] if rows else _alone(generated)
     if index is None:
         return Expectation(None, 0)
-    following = generated[index + 1].top if index + 1 < len(generated) else None
-    return generated_expectation(
-        generated[index].top,
-        written=generated[index].text,
-        following=following,
-        ten_is_whole=ten_is_whole,
-    )
+    return expectation_at(generated, index, ten_is_whole=ten_is_whole)
 
 
 PLUGIN = TokenByToken

@@ -11,6 +11,7 @@ from itertools import accumulate
 
 from neuroscribe.llm.protocol import GeneratedToken
 from neuroscribe.notation import MAX_LEVEL
+from neuroscribe.simulator.distribution import Expectation, generated_expectation
 
 _LEVELS = frozenset(map(str, range(MAX_LEVEL + 1)))
 
@@ -46,3 +47,22 @@ def is_level(written: str) -> bool:
     (True, False, False)
     """
     return written.strip() in _LEVELS
+
+
+def expectation_at(
+    generated: Sequence[GeneratedToken], index: int, *, ten_is_whole: bool
+) -> Expectation:
+    """Expected value at the number that begins with a generated token.
+
+    Args:
+        generated: the answer's tokens.
+        index: as `number_indices` gives it.
+        ten_is_whole: as `distribution.generated_expectation` takes it.
+    """
+    following = generated[index + 1].top if index + 1 < len(generated) else None
+    return generated_expectation(
+        generated[index].top,
+        written=generated[index].text,
+        following=following,
+        ten_is_whole=ten_is_whole,
+    )

@@ -87,12 +87,8 @@ class _Workshop:
 
     def splits(self) -> list[Split]:
         """What of a unit is read."""
-        splits: list[Split] = ["train"]
-        if self._select is not None and self._method.exemplars == "teach":
-            splits.append("calibration")
-        if self.rates:
-            splits.append("valid")
-        return splits
+        splits: tuple[Split, ...] = ("train",) if self._select is None else self._select.splits
+        return [*splits, "valid"] if self.rates else list(splits)
 
     def is_open(self, known: Sequence[Explanation]) -> bool:
         """Whether something of a unit is missing or failed.

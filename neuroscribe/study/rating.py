@@ -8,11 +8,11 @@ none: candidates would be compared on different texts.
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Dialogue
 from neuroscribe.records import Exemplar, UnitRecord
 from neuroscribe.scoring.held_out import each_once
 from neuroscribe.scoring.pooled import pooled_value
+from neuroscribe.scoring.simulating import predict
 from neuroscribe.services import Rate, Rating, Simulate
 
 N_VALID = 5
@@ -37,17 +37,7 @@ def rate_on_valid(
 
     def rate(record: UnitRecord, text: str) -> Dialogue[Rating]:
         exemplars = _valid(record, count)
-        predictions = yield from together(
-            [
-                simulate(
-                    text,
-                    exemplar.sequence.tokens,
-                    token_ids=exemplar.sequence.token_ids,
-                    record=record,
-                )
-                for exemplar in exemplars
-            ]
-        )
+        (predictions,) = yield from predict([text], record, exemplars, simulate)
         if any(prediction.status == "failed" for prediction in predictions):
             return Rating(None, None, None)
         score = pooled_value(

@@ -52,6 +52,7 @@ def score_study(
     def write(results: list[ScoringResult]) -> None:
         _write(reader.root, results)
 
+    draw = other_explanations(peers)
     # All are built before any runs, so that a missing model is known before anything is paid.
     for scorer in [_scorer(services, name) for name in scorers]:
         key = _key(scorer, services, session.spec)
@@ -76,7 +77,7 @@ def score_study(
                 buffer.add(_signed(result, key))
                 bar.advance(cost_usd=session.cost_usd)
 
-            session.run(_jobs(reader, peers, todo, scorer, seed), take)
+            session.run(_jobs(reader, draw, todo, scorer, seed), take)
     return Outcome(
         stage="score",
         counts=dict(counts),
@@ -98,12 +99,13 @@ def estimate_scoring(
     seed: int,
 ) -> Estimate:
     """What scoring would send first; only the probe of the endpoint is really sent, if at all."""
+    draw = other_explanations(peers)
     return session.estimate(
         job
         for scorer in [_scorer(services, name) for name in scorers]
         for job in _jobs(
             reader,
-            peers,
+            draw,
             _open(reader.root, explanations, scorer, _key(scorer, services, session.spec)),
             scorer,
             seed,
@@ -147,12 +149,11 @@ def _scorer(services: Services, name: str) -> Scorer:
 
 def _jobs(
     reader: Reader,
-    peers: Sequence[Explanation],
+    draw: Callable[[Explanation, int], str | None],
     todo: Sequence[Explanation],
     scorer: Scorer,
     seed: int,
 ) -> Iterator[tuple[UnitId, Dialogue[ScoringResult]]]:
-    draw = other_explanations(peers)
     by_unit: dict[UnitId, list[Explanation]] = defaultdict(list)
     for explanation in todo:
         by_unit[explanation.unit].append(explanation)

@@ -306,7 +306,8 @@ class Study:
         Returns:
             What was done; with `dry_run` the estimate.
         """
-        explanations = self._explained(units)
+        peers = self._explained()
+        explanations = self._of_units(peers, units)
         with self._session(llm, options) as session:
             services = self._services(
                 session,
@@ -322,7 +323,7 @@ class Study:
                 scorers or ("simulation",),
                 services,
                 session,
-                peers=self._explained(None),
+                peers=peers,
                 seed=self.manifest["recorder"]["seed"],
             )
 
@@ -379,12 +380,18 @@ class Study:
     def _services(self, session: Session, **choices: str) -> Services:
         return Services(self._reader, self.manifest, session, **choices)
 
-    def _explained(self, units: str | Sequence[str] | None) -> list[Explanation]:
+    def _explained(self) -> list[Explanation]:
+        """The selected explanations of all units."""
         explanations = [e for e in self._reader.explanations() if e.status == "ok" and e.selected]
         if not explanations:
             raise StudyError(
                 f"{self.path} has no explanations yet; run `neuroscribe explain {self.path}` first"
             )
+        return explanations
+
+    def _of_units(
+        self, explanations: list[Explanation], units: str | Sequence[str] | None
+    ) -> list[Explanation]:
         if units is None:
             return explanations
         wanted = set(self.units(units))
