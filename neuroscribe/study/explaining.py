@@ -246,6 +246,7 @@ def _content(explanation: Explanation) -> tuple[object, ...]:
         explanation.reason,
         explanation.selected,
         explanation.selection_score,
+        explanation.rated_by,
     )
 
 

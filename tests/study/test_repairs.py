@@ -152,6 +152,18 @@ def test_another_rater_rates_all_candidates_anew(sharp):
     assert {row["rated_by"] for row in rows} == {"generated_logprobs by mock"}
 
 
+def test_a_rating_that_comes_out_the_same_by_another_rater_is_kept_as_theirs(sharp, monkeypatch):
+    """Undefined by both, say: else the unit would be taken up at every run."""
+    from neuroscribe.study import rating
+
+    monkeypatch.setattr(rating, "pooled_value", lambda *_: None)
+    sharp.explain(llm="mock", units=UNITS, candidates=2, simulator="structured")
+    options = {"llm": "mock", "units": UNITS, "candidates": 2, "simulator": "generated_logprobs"}
+    sharp.explain(**options)
+    again = sharp.explain(**options)
+    assert (sum(again.counts.values()), again.already_done) == (0, 4)
+
+
 def test_a_candidate_without_a_text_is_never_the_selected_one(sharp, choosy):
     mock, llm = choosy
     mock.misbehaviour = Misbehaviour(refusal=1.0)
