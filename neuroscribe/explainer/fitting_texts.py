@@ -12,6 +12,7 @@ from typing import Any
 
 from neuroscribe.explainer.asking import CANDIDATE_TEMPERATURE
 from neuroscribe.explainer.forms import unquote
+from neuroscribe.llm.answer_schema import array_of, object_with
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message
 from neuroscribe.notation import escape
 
@@ -68,13 +69,7 @@ def prompt(explanation: str, *, count: int, as_json: bool) -> tuple[Message, ...
 
 
 def _schema(count: int) -> Mapping[str, Any]:
-    array = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
-    return {
-        "type": "object",
-        "properties": {"texts": array},
-        "required": ["texts"],
-        "additionalProperties": False,
-    }
+    return object_with("texts", array_of({"type": "string"}, count))
 
 
 def _array(answer: str) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from neuroscribe.llm.answer_schema import object_with
 from neuroscribe.llm.outcome import Outcome
 from neuroscribe.llm.protocol import (
     Capabilities,
@@ -41,17 +42,10 @@ _TASK = (
 )
 _PROMPT = f"{_EXPLANATION}{_KNOWN}\n{_EXPLANATION}{_ASKED}"
 _TEN = _PROMPT.index("\t10\n") + 1
-_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "activations": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": MAX_LEVEL},
-        }
-    },
-    "required": ["activations"],
-    "additionalProperties": False,
-}
+_SCHEMA = object_with(
+    "activations",
+    {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MAX_LEVEL}},
+)
 
 PROMPT_PROBE = PromptLogprobsRequest(
     prompt=_PROMPT,

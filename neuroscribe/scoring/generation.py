@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from neuroscribe.firing import fires, firing_positions
+from neuroscribe.llm.answer_schema import array_of, object_with
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
 from neuroscribe.records import Judgement, UnitRecord
@@ -20,7 +21,6 @@ from neuroscribe.scoring.answers import Answer, Problem, ask, read_key
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.contrast import check_settings
 from neuroscribe.scoring.held_out import check_apart, texts_of
-from neuroscribe.scoring.judging import object_schema
 from neuroscribe.scoring.opinions import Opinion
 from neuroscribe.scoring.verdicts import Panel, scores_of
 from neuroscribe.services import SubjectRunner
@@ -108,16 +108,11 @@ class Generation:
         )
 
     def _request(self, explanation: str) -> ChatRequest:
-        array = {
-            "type": "array",
-            "items": {"type": "string"},
-            "minItems": self.n_texts,
-            "maxItems": self.n_texts,
-        }
+        array = array_of({"type": "string"}, self.n_texts)
         return ChatRequest(
             messages=self.prompt(explanation),
             max_tokens=_TOKENS_PER_TEXT * self.n_texts + 32,
-            schema=object_schema(TEXTS, array) if self.capabilities.json_schema else None,
+            schema=object_with(TEXTS, array) if self.capabilities.json_schema else None,
         )
 
     def _read(self, reply: Reply) -> list[str] | Problem:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from neuroscribe import texts
+from neuroscribe.llm.answer_schema import object_with
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
 from neuroscribe.records import Exemplar, UnitRecord, content_hash
@@ -25,7 +26,7 @@ from neuroscribe.scoring.answers import Answer, Problem, ask, digit_probabilitie
 from neuroscribe.scoring.case import ScoringCase, ScoringResult
 from neuroscribe.scoring.contrast import Contrasting, check_settings
 from neuroscribe.scoring.held_out import seed_of, texts_of
-from neuroscribe.scoring.judging import TOP_LOGPROBS, object_schema, question
+from neuroscribe.scoring.judging import TOP_LOGPROBS, question
 from neuroscribe.scoring.opinions import Item, Opinion, judgement, look_up
 from neuroscribe.scoring.verdicts import Panel, scores_of
 from neuroscribe.services import Negatives
@@ -216,7 +217,7 @@ def _item(exemplar: Exemplar, kind: str, *, truth: bool) -> Item:
 
 
 def _schema() -> Mapping[str, Any]:
-    return object_schema(INTRUDER, {"type": "integer", "enum": list(map(int, _OPTIONS))})
+    return object_with(INTRUDER, {"type": "integer", "enum": list(map(int, _OPTIONS))})
 
 
 def _read(reply: Reply) -> _Pick | Problem:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from neuroscribe import texts
+from neuroscribe.llm.answer_schema import array_of, object_with
 from neuroscribe.llm.dialogue import together
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
 from neuroscribe.records import content_hash
@@ -82,16 +83,6 @@ def question(explanation: str | None, shown: Sequence[str]) -> str:
     return f"{stated}{texts.numbered(shown)}\nNumber of texts: {len(shown)}\n"
 
 
-def object_schema(key: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """JSON schema of an object with one key."""
-    return {
-        "type": "object",
-        "properties": {key: dict(value)},
-        "required": [key],
-        "additionalProperties": False,
-    }
-
-
 def _judged(
     messages: tuple[Message, ...], batch: Sequence[int], capabilities: Capabilities
 ) -> Dialogue[dict[int, Opinion]]:
@@ -107,9 +98,7 @@ def _judged(
 
 def _schema(n_texts: int) -> Mapping[str, Any]:
     digit = {"type": "integer", "enum": [0, 1]}
-    return object_schema(
-        FITS, {"type": "array", "items": digit, "minItems": n_texts, "maxItems": n_texts}
-    )
+    return object_with(FITS, array_of(digit, n_texts))
 
 
 def _read(reply: Reply, n_texts: int) -> list[tuple[bool, float | None]] | Problem:

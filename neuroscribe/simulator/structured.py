@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from neuroscribe.llm.answer_schema import array_of, object_with
 from neuroscribe.llm.protocol import Capabilities, ChatRequest, Dialogue, Message, Reply
 from neuroscribe.notation import MAX_LEVEL
 from neuroscribe.records import Prediction
@@ -65,13 +66,7 @@ class Structured:
 def schema(n_tokens: int) -> Mapping[str, Any]:
     """JSON schema of an answer for `n_tokens` tokens."""
     level = {"type": "integer", "minimum": 0, "maximum": MAX_LEVEL}
-    array = {"type": "array", "items": level, "minItems": n_tokens, "maxItems": n_tokens}
-    return {
-        "type": "object",
-        "properties": {"activations": array},
-        "required": ["activations"],
-        "additionalProperties": False,
-    }
+    return object_with("activations", array_of(level, n_tokens))
 
 
 def _ask(explanation: str, tokens: Sequence[str]) -> str:
