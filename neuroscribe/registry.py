@@ -23,6 +23,8 @@ Kind = Literal[
     "corpus",
     "client",
     "engine",
+    "exporter",
+    "importer",
 ]
 
 PACKAGES: dict[Kind, str] = {
@@ -35,6 +37,8 @@ PACKAGES: dict[Kind, str] = {
     "corpus": "neuroscribe.datasets.corpora",
     "client": "neuroscribe.llm.clients",
     "engine": "neuroscribe.study.engines",
+    "exporter": "neuroscribe.datasets.exporters",
+    "importer": "neuroscribe.datasets.importers",
 }
 
 

@@ -1,0 +1,1 @@
+"""The static site: every unit of a study a page."""
