@@ -16,6 +16,8 @@ from neuroscribe.datasets.store import write_atomically
 from neuroscribe.errors import StudyError
 
 NAME = "manifest.json"
+JOURNAL = "journal.sqlite"
+"""Beside the manifest: every request and answer. Private: never exported."""
 
 
 def write_manifest(root: Path, manifest: Mapping[str, Any]) -> None:

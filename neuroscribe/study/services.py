@@ -1,11 +1,9 @@
 """What plug-ins need beside records and replies, opened once and only when something asks for it.
 
 A stage asks for a plug-in to be built; the plug-in's `needs` decide what is loaded. So scoring by
-simulation alone never loads torch, and the subject is loaded once for all that run it. It must be
-the very model that was recorded: its weights' hash is compared with the manifest's.
+simulation alone never loads torch, and the subject is loaded once for all that run it.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,7 @@ import pyarrow.compute as pc
 from neuroscribe import registry
 from neuroscribe.datasets import store
 from neuroscribe.datasets.rows import sequence_of
-from neuroscribe.errors import CapabilityError, RegistryError, StudyError
+from neuroscribe.errors import CapabilityError, RegistryError
 from neuroscribe.llm.protocol import Capabilities
 from neuroscribe.llm.session import Session
 from neuroscribe.records import Sequence as TokenSequence, Split, UnitId
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from neuroscribe.subjects import Subject
     from neuroscribe.subjects.runner import Runner
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 POOL_SEQUENCES = 1000
 """Sequences of a split among which hard negatives are looked for."""
 
@@ -193,23 +190,9 @@ class Services:
     @cached_property
     def _subject(self) -> "Subject":
         # Reading and simulating need no torch; running the subject does.
-        from neuroscribe.subjects import load_subject  # noqa: PLC0415
+        from neuroscribe.study.recorded_subject import load_recorded_subject  # noqa: PLC0415
 
-        recorded = self._manifest["subject"]
-        revision = recorded["revision"] or ""
-        subject = load_subject(
-            recorded["name"],
-            device=self._device,
-            dtype=recorded["dtype"],
-            revision=revision if _COMMIT.fullmatch(revision) else None,
-        )
-        if subject.weights_sha256 != recorded["weights_sha256"]:
-            raise StudyError(
-                f"the weights of {recorded['name']} at hand are not those that were recorded "
-                f"(sha256 {subject.weights_sha256[:12]}, not {recorded['weights_sha256'][:12]}), "
-                "so what it does now says nothing about this study"
-            )
-        return subject
+        return load_recorded_subject(self._manifest, device=self._device)
 
     def _sequences(self, split: Split) -> list[TokenSequence]:
         rows = store.read(self._reader.root, "sequences", where=pc.field("split") == split)

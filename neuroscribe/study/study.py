@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from neuroscribe import registry
-from neuroscribe.datasets.manifest import NAME as MANIFEST, read_manifest
+from neuroscribe.datasets.manifest import JOURNAL, NAME as MANIFEST, read_manifest
 from neuroscribe.datasets.schema import SCHEMAS
-from neuroscribe.datasets.store import TEMPORARY_PREFIX, remove_leftovers
+from neuroscribe.datasets.store import remove_leftovers
 from neuroscribe.datasets.table import Table
+from neuroscribe.datasets.transfer import Transfer, options_of
 from neuroscribe.errors import StoreError, StudyError, SubjectError
 from neuroscribe.llm.session import Estimate, LLMOptions, Session, open_session
 from neuroscribe.records import Explanation, Form, UnitId
@@ -24,8 +25,6 @@ from neuroscribe.study.services import Services
 from neuroscribe.study.status import StudyStatus, status_of
 from neuroscribe.study.unit_report import UnitReport
 from neuroscribe.subjects.selectors import select_units
-
-JOURNAL = "journal.sqlite"
 
 
 class Study:
@@ -115,11 +114,12 @@ class Study:
         """
         # Reading and scoring a study needs no torch; merging does.
         from neuroscribe.study.merging import merge_shards  # noqa: PLC0415
+        from neuroscribe.study.planned_recording import require_free  # noqa: PLC0415
 
         study = cls(Path(path), plan=None, manifest=None)
         if (study.path / MANIFEST).exists():
             raise StudyError(f"{path} is a study already; merge into a new directory")
-        study._require_free()
+        require_free(study.path)
         merge_shards(study.path, [Path(shard) for shard in shards])
         return cls.open(path)
 
@@ -166,57 +166,22 @@ class Study:
             InputError: an unknown model, site or corpus, or other settings than those of the
                 recording that is there.
         """
-        # Reading and scoring a study needs no torch; recording does.
-        from neuroscribe.datasets.corpus import open_corpus  # noqa: PLC0415
-        from neuroscribe.recorder.placement import RowsBudget  # noqa: PLC0415
-        from neuroscribe.recorder.run import Shard  # noqa: PLC0415
-        from neuroscribe.recorder.settings import RecorderSettings  # noqa: PLC0415
-        from neuroscribe.study.recording import (  # noqa: PLC0415
-            record_study,
-            remove_scratch,
-            require_same,
-        )
-        from neuroscribe.subjects import load_subject  # noqa: PLC0415
-
         if self._plan is None:
             raise StudyError(f"{self.path} was opened to be read; record with Study.create")
-        wanted = RecorderSettings(**settings)
-        part = None if shard is None else Shard.parse(shard)
-        if part is not None and processes > 1:
-            raise StudyError("a shard is recorded by one process; leave out one of the two")
-        corpus = open_corpus(self._plan["corpus"])
-        subject = load_subject(
-            self._plan["subject"],
-            device=self._plan["device"],
-            dtype=self._plan["dtype"],
-            revision=self._plan["revision"],
-        )
-        if self._manifest is not None:
-            names = [site.name for site in subject.sites(sites)]
-            require_same(self.path, self._manifest, settings=wanted, sites=names, shard=part)
-            # A kill may have come between the last table and the cleaning up.
-            remove_scratch(self.path, keep_state=part is not None)
-            return
-        self._require_free()
-        if processes > 1 or engine != "local":
-            record_in_parts = registry.load("engine", engine)
-            arguments = {
-                "sites": sites,
-                "checkpoint_seconds": checkpoint_seconds,
-                "rows_memory_mb": rows_memory_mb,
-                **settings,
-            }
-            self._manifest = record_in_parts(self.path, self._plan, arguments, processes=processes)
-            return
-        self._manifest = record_study(
+        # Reading and scoring a study needs no torch; recording does.
+        from neuroscribe.study.planned_recording import record_planned  # noqa: PLC0415
+
+        self._manifest = record_planned(
             self.path,
-            subject,
-            corpus,
+            self._plan,
+            self._manifest,
             sites=sites,
-            settings=wanted,
             checkpoint_seconds=checkpoint_seconds,
-            shard=part,
-            rows_budget=RowsBudget(device_mb=rows_memory_mb, host_mb=rows_memory_mb),
+            rows_memory_mb=rows_memory_mb,
+            shard=shard,
+            processes=processes,
+            engine=engine,
+            settings=settings,
         )
 
     def explain(
@@ -373,6 +338,57 @@ class Study:
             raise StoreError(f"no table is called {name!r}; there are: {', '.join(SCHEMAS)}")
         return Table(self.path, name)
 
+    def export(
+        self,
+        format: str,  # noqa: A002 -- the word for it
+        out: str | Path,
+        *,
+        units: str | Sequence[str] | None = None,
+        **options: str | float | bool,
+    ) -> Transfer:
+        """Write the study in another format.
+
+        Args:
+            format: a registered name, such as `hub`, `openai`, `neuronpedia` or `csv`.
+            out: a directory or file that is not there yet.
+            units: selectors; None writes all.
+            options: of the format.
+
+        Raises:
+            InputError: an unknown format or option, or `out` is there already.
+        """
+        write = registry.load("exporter", format)
+        chosen = None if units is None else self.units(units)
+        transfer: Transfer = write(
+            self.path, Path(out), units=chosen, **options_of("exporter", format, options)
+        )
+        return transfer
+
+    @staticmethod
+    def import_from(
+        source: str | Path,
+        path: str | Path,
+        *,
+        format: str,  # noqa: A002 -- the word for it
+        **options: str | float | bool,
+    ) -> Transfer:
+        """Make a study of another tool's results, or (CSV) add to one.
+
+        Args:
+            source: the file or folder to read.
+            path: directory of the new study, or of the one that is added to.
+            format: a registered name, such as `openai`, `saedashboard`, `delphi` or `csv`.
+            options: of the format.
+
+        Raises:
+            InputError: an unknown format or option, or a damaged source; nothing was changed.
+        """
+        read = registry.load("importer", format)
+        transfer: Transfer = read(
+            Path(source), Path(path), **options_of("importer", format, options)
+        )
+        return transfer
+
     def _session(self, llm: str, options: LLMOptions | None) -> Session:
         remove_leftovers(self.path)
         return open_session(llm, journal=self.path / JOURNAL, options=options or LLMOptions())
@@ -399,22 +415,3 @@ class Study:
         if not chosen:
             raise StudyError(f"none of the units {units!r} has an explanation; explain them first")
         return chosen
-
-    def _require_free(self) -> None:
-        """Refuse a directory that holds something else than a recording that was begun."""
-        from neuroscribe.recorder.run import BITS_FOLDER  # noqa: PLC0415
-        from neuroscribe.study.engines import SHARDS_FOLDER  # noqa: PLC0415
-        from neuroscribe.study.recording import CHECKPOINT  # noqa: PLC0415
-
-        own = {*SCHEMAS, CHECKPOINT, JOURNAL, BITS_FOLDER, SHARDS_FOLDER}
-        entries = self.path.iterdir() if self.path.is_dir() else ()
-        strange = [
-            entry.name
-            for entry in entries
-            if entry.name not in own and not entry.name.startswith(TEMPORARY_PREFIX)
-        ]
-        if strange:
-            raise StudyError(
-                f"{self.path} holds other files ({', '.join(sorted(strange)[:3])}); "
-                "choose an empty or new directory"
-            )
