@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Types and shapes are checked on every call in tests; not in cli/, whose functions typer calls with
 # contexts of its own.
-PARTS := kernels recorder subjects datasets llm explainer selection simulator scoring study
+PARTS := kernels recorder subjects datasets llm explainer selection simulator scoring study viewer
 EMPTY :=
 COMMA := ,
 CHECKED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix neuroscribe.,$(PARTS)))
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format frontend bench clean
 
 demo: $(STAMP)
 	$(BIN)/neuroscribe demo --out runs/demo
@@ -28,11 +28,18 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The site's script, built from TypeScript; needs Node. What it makes is committed, so only those who
+# change it need this. Tests compare the hash of the sources with that of the build.
+frontend:
+	cd frontend && npm ci --no-audit --no-fund && npm run build
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/llm.py
 	$(BIN)/python benchmarks/local_simulation.py
 	$(BIN)/python benchmarks/teaching.py
+	$(BIN)/python benchmarks/dataset.py
+	$(BIN)/python benchmarks/site.py
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
