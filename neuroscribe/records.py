@@ -183,7 +183,7 @@ class TokenLookup:
         if not len(self.token_ids) == len(self.means) == len(self.counts):
             raise RecordError("a token look-up table needs as many means and counts as token ids")
 
-    def predict(self, token_ids: Seq[int], default: float) -> tuple[float, ...]:
+    def predict(self, token_ids: Seq[int], default: float | None) -> tuple[float | None, ...]:
         """The mean activation of each token; `default` for tokens outside the table.
 
         >>> TokenLookup(token_ids=(7,), means=(2.5,), counts=(3,)).predict([7, 8], default=0.1)
@@ -195,20 +195,23 @@ class TokenLookup:
 
 @dataclass(frozen=True, kw_only=True)
 class UnitStatistics:
-    """What a unit does over all unmasked tokens of the corpus (METHODS section 1)."""
+    """What a unit does over all unmasked tokens of the corpus (METHODS section 1).
 
-    n_tokens: int
-    mean: float
-    variance: float
+    A study that was imported may lack any of it.
+    """
+
+    n_tokens: int | None
+    mean: float | None
+    variance: float | None
     skewness: float | None
     """None for a unit that never changes."""
     kurtosis: float | None
     """Excess kurtosis; None for a unit that never changes."""
-    min: float
-    max: float
-    density: float
+    min: float | None
+    max: float | None
+    density: float | None
     """Fraction of tokens above 0."""
-    density_1pct: float
+    density_1pct: float | None
     """Fraction of tokens above 1% of the maximum, to the resolution of the histogram."""
     quantile_boundaries: tuple[float, ...]
     """Where .5, .9, .99 and .999 of the per-sequence maxima lie below."""

@@ -38,10 +38,13 @@ def command(
 def _print_statistics(console: "Console", report: "UnitReport") -> None:
     statistics = report.record.statistics
     console.print(f"[bold]{report.record.unit}[/]")
-    typer.echo(
-        f"fires on {statistics.density:.2%} of {statistics.n_tokens:,} tokens; "
-        f"mean {statistics.mean:.3g}, largest {statistics.max:.3g}"
-    )
+    facts = [
+        "" if statistics.density is None else f"fires on {statistics.density:.2%}",
+        f"of {statistics.n_tokens:,} tokens" if statistics.n_tokens else "",
+        "" if statistics.mean is None else f"mean {statistics.mean:.3g}",
+        "" if statistics.max is None else f"largest {statistics.max:.3g}",
+    ]
+    typer.echo("; ".join(filter(None, [" ".join(filter(None, facts[:2])), *facts[2:]])))
 
 
 def _print_explanations(report: "UnitReport") -> None:

@@ -15,6 +15,7 @@ view are the same files.
 
 ```
 STUDY/
+  README.md        the card that is published with it
   manifest.json    versions; subject (name, revision, weights, dtype, sites); corpus; settings
   sequences/       Parquet parts (zstd)
   units/SITE/      Parquet parts, one folder per site; likewise
@@ -27,12 +28,16 @@ STUDY/
 - A writer MUST write a part under another name, flush it and rename it; a part that is there MUST
   NOT be changed. A part's name is a hash of its content.
 - Names of sites are percent-encoded where they name a folder. The column `site` holds the name.
-- Files whose names begin with `.tmp-` are leftovers of a killed writer; a reader MUST ignore them.
+- Files whose names begin with `.tmp-` are leftovers of a killed writer, and files that end in
+  `.compacted` wait to replace parts; a reader MUST ignore both, but for what follows.
+- In a folder that holds `_compaction.json`, the parts under its `replaced` MUST NOT be read, and
+  those under `parts` MUST be: as `_NAME.compacted` where that is there, else as `NAME`. A reader
+  that finds a listed part gone MUST list again.
 - A missing value is null, never 0 or NaN. A null `value` or `text` has its `reason` beside it.
 - A failed item that was repaired later has two rows. Rows are about the same thing if they agree in
   the columns listed under "one row per"; the better outcome counts: by `status` (ok, refused,
   unparsed, skipped, failed), for explanations then the later `created_at` and `rated_at`; scores by
-  the smaller `n_failed`, then the larger `coverage`.
+  the smaller `n_failed`, then the larger `coverage`; lessons by the longer `sequence_ids`.
 - Of the explanations of one unit by one explainer, selection of exemplars, form and LLM, one is
   selected: the `ok` one with the best `selection_score` of whoever rated last (`rated_by`),
   whatever older rows say.

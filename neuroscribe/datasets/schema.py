@@ -2,9 +2,8 @@
 
 Every column has a description; the docs and the dataset card are generated from here. Token strings
 cost no more than ids in Parquet (dictionary encoding), so both are kept. Columns are plain strings
-and numbers, never Arrow dictionaries: Hugging Face `datasets` cannot read those. Numbers are
-stored as they were computed (float32 activations): a reader can check them against a fresh forward
-pass.
+and numbers, never Arrow dictionaries: Hugging Face `datasets` cannot read those. Activations are
+float32 whatever their accuracy (`precision`): half precision does not read everywhere.
 A column that changes its meaning changes `FORMAT_VERSION`.
 """
 
@@ -12,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 
 
 def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
@@ -53,9 +52,9 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             _SITE,
             _UNIT,
             _POLARITY,
-            _field("n_tokens", pa.int64(), "Unmasked tokens seen"),
-            _field("n_nan", pa.int64(), "Of them, not a number; in no statistic"),
-            _field("n_infinite", pa.int64(), "Of them, infinite; in no moment"),
+            _field("n_tokens", pa.int64(), "Unmasked tokens seen", nullable=True),
+            _field("n_nan", pa.int64(), "Of them, not a number; in no statistic", nullable=True),
+            _field("n_infinite", pa.int64(), "Of them, infinite; in no moment", nullable=True),
             _field("mean", pa.float64(), "Mean activation", nullable=True),
             _field("variance", pa.float64(), "Population variance", nullable=True),
             _field("skewness", pa.float64(), "Null where constant", nullable=True),
@@ -91,9 +90,18 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             _field("quantile", pa.int8(), "Band where kind is quantile", nullable=True),
             _field("rank", pa.int16(), "0 is the strongest (top) or first drawn (random)"),
             _SEQUENCE_ID,
-            _field("peak_position", pa.int16(), "First position of the largest activation"),
-            _field("peak_activation", pa.float32(), "The largest activation"),
-            _field("activations", pa.list_(pa.float32()), "One per token; polarity applied"),
+            _field(
+                "peak_position",
+                pa.int16(),
+                "First position of the largest activation, as it was before rounding",
+            ),
+            _field("peak_activation", pa.float32(), "The largest activation, rounded likewise"),
+            _field(
+                "activations",
+                pa.list_(pa.float32()),
+                "One per token; polarity applied; rounded to 11 significant bits as it is recorded "
+                "(`stored.activation_bits` of the manifest; exact where that is absent)",
+            ),
         ]
     ),
     "vectors": pa.schema(
@@ -259,6 +267,7 @@ IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "simulations": ("explanation_id", "simulator", "llm", "sequence_id"),
     "judgements": ("explanation_id", "scorer", "llm", "report_set", "item"),
+    "lessons": ("site", "unit", "polarity", "student"),
     "scores": ("explanation_id", "scorer", "simulator", "llm", "metric", "report_set"),
 }
 """What a row of these tables is about. A failed item that was later repaired has two rows with one

@@ -3,11 +3,11 @@
 A part is written under a temporary name, flushed to the disk and renamed, so a reader (or a process
 killed at any moment) sees either no part or a complete one. A part's name is the hash of its
 content: writing the same rows again changes nothing. Rows that belong to units lie in one folder
-per site, sorted, in small row groups, so one unit is found by reading a fraction of one file.
+per site, sorted, in small row groups, so one unit is found by reading a fraction of one file
+(`layout` says how they are written, `point_reads` finds them).
 """
 
 import contextlib
-import hashlib
 import os
 import platform
 import shutil
@@ -23,11 +23,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from neuroscribe.datasets.layout import writing
+from neuroscribe.datasets.part_hash import hash_of_columns
+from neuroscribe.datasets.parts import consistently
 from neuroscribe.datasets.schema import IDENTITY, SCHEMAS
 from neuroscribe.errors import StoreError
-
-ROW_GROUP_ROWS = 4096
-"""Rows a group: about 35 units with 120 exemplars each, one megabyte to read for one unit."""
 
 _HOST = platform.node()
 TEMPORARY_PREFIX = ".tmp-"
@@ -43,6 +43,7 @@ _DECIDING = {
     ],
     "simulations": ["status"],
     "judgements": ["status"],
+    "lessons": ["sequence_ids"],
     "scores": ["n_failed", "coverage"],
 }
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -124,17 +125,11 @@ def write_part(root: Path, table: str, rows: pa.Table, *, site: str | None = Non
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
         raise StoreError(f"rows for table {table!r} do not have its schema: {error}") from error
     folder = root / table if site is None else root / table / quote(site, safe="")
-    path = folder / f"part-{_hash(rows)}.parquet"
+    path = folder / f"part-{hash_of_columns(rows.columns)}.parquet"
     if not path.exists():
         write_atomically(
             path,
-            lambda temporary: pq.write_table(
-                rows,
-                temporary,
-                compression="zstd",
-                row_group_size=ROW_GROUP_ROWS,
-                write_page_index=True,
-            ),
+            lambda temporary: pq.write_table(rows, temporary, **writing(table)),
         )
     return path
 
@@ -159,20 +154,37 @@ def read(
     Raises:
         StoreError: there is no such table, or a part is damaged.
     """
+    filesystem, folder = folder_of(root, table, site)
+    schema = SCHEMAS[table]
+    chosen = None if columns is None else list(columns)
+
+    def read_parts(parts: list[str]) -> pa.Table:
+        if not parts:
+            return schema.empty_table() if chosen is None else schema.empty_table().select(chosen)
+        source = ds.dataset(parts, schema=schema, format="parquet", filesystem=filesystem)
+        return source.to_table(columns=chosen, filter=where)
+
+    try:
+        return consistently(filesystem, folder, read_parts)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StoreError(f"table {table!r} of {root} cannot be read: {error}") from error
+
+
+def folder_of(root: str | Path, table: str, site: str | None = None) -> tuple[Any, str]:
+    """The fsspec filesystem and the folder on it where parts of a table lie.
+
+    Args:
+        root: a study's directory, or an fsspec URL of one.
+        table: name of the table.
+        site: the folder of this site alone.
+
+    Raises:
+        StoreError: there is no such table.
+    """
     if table not in SCHEMAS:
         raise StoreError(f"no table is called {table!r}; there are: {', '.join(SCHEMAS)}")
     filesystem, path = fsspec.core.url_to_fs(str(root))
-    folder = f"{path}/{table}" if site is None else f"{path}/{table}/{quote(site, safe='')}"
-    schema = SCHEMAS[table]
-    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    if not filesystem.exists(folder):
-        return wanted.empty_table()
-    try:
-        parts = sorted(name for name in filesystem.find(folder) if name.endswith(".parquet"))
-        source = ds.dataset(parts, schema=schema, format="parquet", filesystem=filesystem)
-        return source.to_table(columns=None if columns is None else list(columns), filter=where)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(f"table {table!r} of {root} cannot be read: {error}") from error
+    return filesystem, f"{path}/{table}" + ("" if site is None else f"/{quote(site, safe='')}")
 
 
 def load(
@@ -205,7 +217,7 @@ def current(table: str, rows: pa.Table) -> pa.Table:
 
     Of the rows with one identity (`schema.IDENTITY`) the one with the best outcome is kept: by
     status, then the latest; of scores the one with the fewest failed answers, then the largest
-    coverage. Other tables pass unchanged.
+    coverage; of lessons the longest. Other tables pass unchanged.
     """
     if table not in IDENTITY or rows.num_rows == 0:
         return rows
@@ -261,22 +273,12 @@ def _best(candidates: Sequence[tuple[int, dict[str, Any]]]) -> int:
 def _preference(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
     if table == "scores":
         return (-(row["n_failed"] or 0), row["coverage"])
+    if table == "lessons":
+        return (len(row["sequence_ids"]),)
     worth = -_STATUS_ORDER.index(row["status"])
     if table == "explanations":
         return (worth, row["created_at"], row["rated_at"] or _NEVER)
     return (worth,)
-
-
-def _hash(rows: pa.Table) -> str:
-    """Hash of the content, however it is chunked."""
-    digest = hashlib.sha256()
-    for column in rows.combine_chunks().columns:
-        for chunk in column.chunks:
-            with pa.BufferOutputStream() as sink:
-                with pa.ipc.new_stream(sink, pa.schema([("column", chunk.type)])) as stream:
-                    stream.write_batch(pa.record_batch({"column": chunk}))
-                digest.update(sink.getvalue())
-    return digest.hexdigest()[:16]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -97,6 +97,9 @@ class AblationScorer:
         """What each text's simulation, and then the look-up table, do to the subject."""
         statistics = case.record.statistics
         found = [_Replaced(totals=[], by_mean=[], n_tokens=[]) for _ in (*simulated, None)]
+        if statistics.mean is None:
+            # Nothing but NaN was recorded, or nothing is known: there is no mean to put in.
+            return found
         for place, exemplar in enumerate(test):
             sequence = exemplar.sequence
             lookup = statistics.lookup.predict(sequence.token_ids, statistics.mean)

@@ -74,10 +74,15 @@ def look_up(record: UnitRecord, items: Sequence[Item]) -> list[Opinion]:
     opinions = []
     for item in items:
         predicted = statistics.lookup.predict(item.exemplar.sequence.token_ids, statistics.mean)
-        marked = [predicted[place] for place in item.marked]
-        level = sum(marked) / len(marked) if marked else max(predicted)
+        values = [predicted[place] for place in item.marked] or list(predicted)
+        known = [value for value in values if value is not None]
+        level = None if len(known) < len(values) else _level(known, marked=bool(item.marked))
         opinions.append(_by_level(record, level))
     return opinions
+
+
+def _level(values: Sequence[float], *, marked: bool) -> float:
+    return sum(values) / len(values) if marked else max(values)
 
 
 def by_mean(record: UnitRecord, items: Sequence[Item]) -> list[Opinion]:
@@ -85,6 +90,8 @@ def by_mean(record: UnitRecord, items: Sequence[Item]) -> list[Opinion]:
     return [_by_level(record, record.statistics.mean)] * len(items)
 
 
-def _by_level(record: UnitRecord, level: float) -> Opinion:
+def _by_level(record: UnitRecord, level: float | None) -> Opinion:
+    if level is None:
+        return Opinion(status="skipped", llm=NO_LLM, reason="the unit's mean is not known")
     fires = level > FIRING_SHARE * record.max_activation
     return Opinion(status="ok", llm=NO_LLM, verdict=fires, probability=level)

@@ -60,7 +60,7 @@ def _predict(record: UnitRecord, token_ids: Sequence[int]) -> Dialogue[Predictio
     yield from ()
     return Prediction(
         status="ok",
-        expected=tuple(_scaled(mean, largest) for mean in means),
+        expected=tuple(None if mean is None else _scaled(mean, largest) for mean in means),
         simulator=TokenLookup.name,
         llm=NO_LLM,
     )

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.rows import explanation_of, of_unit, sequence_of, unit_record_of
+from neuroscribe.datasets.point_reads import PointReads
+from neuroscribe.datasets.rows import explanation_of, sequence_of, unit_record_of
 from neuroscribe.errors import SubjectError
 from neuroscribe.records import Explanation, Sequence as TokenSequence, Split, UnitId, UnitRecord
 
@@ -17,10 +19,14 @@ UNITS_AT_ONCE = 64
 
 
 class Reader:
-    """Reads records from the tables at `root`, a directory or an fsspec URL."""
+    """Reads records from the tables at `root`, a directory or an fsspec URL.
+
+    It remembers where rows lie and the sequences it has seen: the second unit costs less.
+    """
 
     def __init__(self, root: str | Path) -> None:
         self.root = root
+        self._point_reads = PointReads(root)
         self._sequences: dict[int, TokenSequence] = {}
 
     def unit_records(
@@ -48,10 +54,15 @@ class Reader:
         rows = store.load(self.root, "explanations").to_pylist()
         return sorted((explanation_of(row) for row in rows), key=lambda e: (e.unit, e.candidate))
 
+    def unit_explanations(self, unit: UnitId) -> list[Explanation]:
+        """The current explanations of one unit, whatever their status, in order of candidate."""
+        rows = store.current("explanations", self._of_unit("explanations", unit)).to_pylist()
+        return sorted((explanation_of(row) for row in rows), key=lambda each: each.candidate)
+
     def unit_scores(self, unit: UnitId) -> list[dict[str, Any]]:
         """The current score rows of one unit."""
-        rows = store.read(self.root, "scores", site=unit.site, where=of_unit(unit))
-        current: list[dict[str, Any]] = store.current("scores", rows).to_pylist()
+        rows = store.current("scores", self._of_unit("scores", unit))
+        current: list[dict[str, Any]] = rows.to_pylist()
         return current
 
     def units(self) -> list[UnitId]:
@@ -59,22 +70,30 @@ class Reader:
         rows = store.read(self.root, "units", columns=["site", "unit", "polarity"]).to_pylist()
         return sorted(UnitId(row["site"], row["unit"], row["polarity"]) for row in rows)
 
-    def density_by_index(self, site: str) -> list[float]:
+    def density_by_index(self, site: str) -> dict[int, float | None]:
         """How often each unit of a site fires (positive side), by index."""
         rows = store.read(self.root, "units", columns=["unit", "polarity", "density"], site=site)
         positive = rows.filter(pc.field("polarity") == 1).sort_by("unit")
-        densities: list[float] = positive["density"].to_pylist()
-        return densities
+        return dict(zip(positive["unit"].to_pylist(), positive["density"].to_pylist(), strict=True))
+
+    def indices(self) -> dict[str, frozenset[int]]:
+        """The indices of the units there are, by site."""
+        there = defaultdict(set)
+        for unit in self.units():
+            there[unit.site].add(unit.index)
+        return {site: frozenset(indices) for site, indices in there.items()}
 
     def _some(
         self, site: str, units: Sequence[UnitId], splits: Iterable[Split] | None
     ) -> Iterator[UnitRecord]:
-        where = pc.field("unit").isin([unit.index for unit in units])
-        unit_rows = {_key(row): row for row in self._rows("units", site, where)}
+        indices = [unit.index for unit in units]
+        units_table = self._point_reads.rows("units", "unit", indices, site=site)
+        unit_rows = {_key(row): row for row in units_table.to_pylist()}
+        exemplars = self._point_reads.rows("exemplars", "unit", indices, site=site)
         if splits is not None:
-            where &= pc.field("split").isin(list(splits))
+            exemplars = exemplars.filter(pc.is_in(exemplars["split"], pa.array(list(splits))))
         exemplar_rows = defaultdict(list)
-        for row in self._rows("exemplars", site, where):
+        for row in exemplars.to_pylist():
             exemplar_rows[_key(row)].append(row)
         self._load_sequences(row["sequence_id"] for rows in exemplar_rows.values() for row in rows)
         for unit in units:
@@ -83,17 +102,15 @@ class Reader:
                 raise SubjectError(f"unit {unit} was not recorded in {self.root}")
             yield unit_record_of(unit_rows[key], exemplar_rows[key], self._sequences)
 
-    def _rows(self, table: str, site: str, where: pc.Expression) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = store.read(
-            self.root, table, site=site, where=where
-        ).to_pylist()
-        return rows
+    def _of_unit(self, table: str, unit: UnitId) -> pa.Table:
+        rows = self._point_reads.rows(table, "unit", [unit.index], site=unit.site)
+        # A mask, since an expression starts a whole plan of execution.
+        return rows.filter(pc.equal(rows["polarity"], unit.polarity))
 
     def _load_sequences(self, ids: Iterable[int]) -> None:
         missing = set(ids) - self._sequences.keys()
         if missing:
-            where = pc.field("sequence_id").isin(sorted(missing))
-            for row in store.read(self.root, "sequences", where=where).to_pylist():
+            for row in self._point_reads.rows("sequences", "sequence_id", missing).to_pylist():
                 self._sequences[row["sequence_id"]] = sequence_of(row)
 
 

@@ -23,10 +23,15 @@ def load_recorded_subject(manifest: Mapping[str, Any], *, device: str = "auto") 
         device: `auto`, `cpu`, `cuda`, ...
 
     Raises:
-        StudyError: the weights at hand are others.
+        StudyError: the weights at hand are others, or it is not known which they were.
         SubjectError: the model is not at hand.
     """
     recorded = manifest["subject"]
+    if "imported" in manifest:
+        raise StudyError(
+            f"this study was imported from {manifest['imported']['format']}, so it is not known "
+            f"which weights of {recorded['name']} it is about, and nothing can be run on them"
+        )
     revision = recorded["revision"] or ""
     subject = load_subject(
         recorded["name"],

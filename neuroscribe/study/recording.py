@@ -14,6 +14,7 @@ import transformers
 from neuroscribe._version import __version__
 from neuroscribe.datasets.corpus import Corpus
 from neuroscribe.datasets.manifest import write_manifest
+from neuroscribe.datasets.precision import SIGNIFICANT_BITS, rounded_exemplars
 from neuroscribe.datasets.store import remove_leftovers, write_part
 from neuroscribe.errors import StudyError
 from neuroscribe.recorder.checkpoint import Progress, save_checkpoint
@@ -83,6 +84,7 @@ def record_study(
             "tokens": recording.n_tokens,
             "sequences_sha256": recording.sequences_sha256,
         },
+        "stored": {"activation_bits": SIGNIFICANT_BITS},
     }
     if shard is not None:
         _keep_state(checkpoint, recording, fingerprint)
@@ -104,10 +106,10 @@ def remove_scratch(root: Path, *, keep_state: bool) -> None:
 
 
 def write_site(root: Path, recorder: SiteRecorder) -> None:
-    """Write the tables of one site."""
+    """Write the tables of one site; activations of exemplars are rounded (`precision`)."""
     site = recorder.site.name
     write_part(root, "units", units_table(recorder), site=site)
-    write_part(root, "exemplars", exemplars_table(recorder), site=site)
+    write_part(root, "exemplars", rounded_exemplars(exemplars_table(recorder)), site=site)
     if recorder.settings.keep_vectors:
         write_part(root, "vectors", vectors_table(recorder), site=site)
 

@@ -8,13 +8,13 @@ was already paid for them is kept.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence as Seq
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence as Seq
 from random import Random
 
 from neuroscribe.errors import SubjectError
 from neuroscribe.records import UnitId
 
-Density = Callable[[str], Seq[float]]
+Density = Callable[[str], Mapping[int, float | None]]
 """From the name of a site to the density of each of its units, by index."""
 
 _SLICE = re.compile(r"^(?P<sites>[^\[\]]+)\[(?P<start>\d*):(?P<stop>\d*)(?::(?P<step>\d*))?\]$")
@@ -29,6 +29,7 @@ def select_units(
     *,
     seed: int = 0,
     density: Density | None = None,
+    there: Mapping[str, Collection[int]] | None = None,
 ) -> list[UnitId]:
     """The units that a selector asks for, each once, in the order asked.
 
@@ -37,6 +38,7 @@ def select_units(
         widths: number of units of each site there is, in order.
         seed: of `@random`.
         density: needed by `@top-density`; equal densities order by site and index.
+        there: indices of the units there are, by site, where sites have gaps; None for all.
 
     Raises:
         SubjectError: the text cannot be read, or names a site or unit that there is not.
@@ -45,9 +47,10 @@ def select_units(
     ['mlp.0/0', 'mlp.0/1', 'mlp.1/5-']
     """
     parts = selector.split(";") if isinstance(selector, str) else selector
+    units = _Units(widths, there)
     chosen: dict[UnitId, None] = {}
     for part in (part.strip() for text in parts for part in text.split(";")):
-        chosen.update(dict.fromkeys(_units(part, widths, seed, density)))
+        chosen.update(dict.fromkeys(_chosen(part, units, seed, density)))
     return list(chosen)
 
 
@@ -71,18 +74,41 @@ def split_site_selector(selector: str | Seq[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _units(
-    part: str, widths: Mapping[str, int], seed: int, density: Density | None
-) -> Iterator[UnitId]:
+class _Units:
+    """The units that there are."""
+
+    def __init__(
+        self, widths: Mapping[str, int], there: Mapping[str, Collection[int]] | None
+    ) -> None:
+        self.widths = widths
+        self._there = there
+
+    def among(self, site: str, indices: Iterable[int]) -> list[int]:
+        """Those of the indices that are there, in their order."""
+        if self._there is None:
+            return list(indices)
+        there = self._there.get(site, ())
+        return [index for index in indices if index in there]
+
+    def of(self, site: str) -> list[int]:
+        """All indices of a site, ascending."""
+        return self.among(site, range(self.widths[site]))
+
+    def __len__(self) -> int:
+        if self._there is None:
+            return sum(self.widths.values())
+        return sum(map(len, self._there.values()))
+
+
+def _chosen(part: str, units: _Units, seed: int, density: Density | None) -> Iterator[UnitId]:
     if drawn := _DRAWN.match(part):
         count = int(drawn["count"])
-        total = sum(widths.values())
-        if count > total:
-            raise SubjectError(f"{part} asks for {count} units; there are {total}")
+        if count > len(units):
+            raise SubjectError(f"{part} asks for {count} units; there are {len(units)}")
         order = (
-            _by_density(part, widths, density)
+            _by_density(part, units, density)
             if drawn["how"] == "top-density"
-            else _at_random(widths, seed)
+            else _at_random(units, seed)
         )
         yield from (unit for unit, _ in zip(order, range(count), strict=False))
     elif sliced := _SLICE.match(part):
@@ -91,15 +117,16 @@ def _units(
         )
         if bounds.step == 0:
             raise SubjectError(f"not units: {part!r}; the step of a slice is at least 1")
-        for site in _sites(sliced["sites"], widths):
-            yield from (UnitId(site, index) for index in range(widths[site])[bounds])
+        for site in _sites(sliced["sites"], units.widths):
+            indices = units.among(site, range(units.widths[site])[bounds])
+            yield from (UnitId(site, index) for index in indices)
     elif "/" in part:
         sites, _, listed = part.rpartition("/")
-        for site in _sites(sites, widths):
-            yield from (_unit(site, text.strip(), part, widths) for text in listed.split(","))
+        for site in _sites(sites, units.widths):
+            yield from (_unit(site, text.strip(), part, units) for text in listed.split(","))
     else:
-        for site in _sites(part, widths):
-            yield from (UnitId(site, index) for index in range(widths[site]))
+        for site in _sites(part, units.widths):
+            yield from (UnitId(site, index) for index in units.of(site))
 
 
 def _sites(text: str, widths: Mapping[str, int]) -> list[str]:
@@ -113,35 +140,41 @@ def _sites(text: str, widths: Mapping[str, int]) -> list[str]:
     return matching
 
 
-def _unit(site: str, text: str, part: str, widths: Mapping[str, int]) -> UnitId:
+def _unit(site: str, text: str, part: str, units: _Units) -> UnitId:
     if not _LISTED.match(text):
         raise SubjectError(f"not units: {part!r}; write SITE/INDEX, such as mlp.5/3,17,1021-")
     unit = UnitId.parse(f"{site}/{text}")
-    if unit.index >= widths[site]:
-        raise SubjectError(f"there is no unit {unit}; {site} has units 0 to {widths[site] - 1}")
+    width = units.widths[site]
+    if unit.index >= width:
+        raise SubjectError(f"there is no unit {unit}; {site} has units 0 to {width - 1}")
+    if not units.among(site, [unit.index]):
+        count = len(units.of(site))
+        raise SubjectError(f"there is no unit {unit}: {count} of the {width} of {site} are there")
     return unit
 
 
-def _at_random(widths: Mapping[str, int], seed: int) -> Iterator[UnitId]:
+def _at_random(units: _Units, seed: int) -> Iterator[UnitId]:
     """Every unit once, the sites taking turns, in an order that only the seed decides."""
     orders = {}
-    for site, width in widths.items():
+    for site, width in units.widths.items():
         indices = list(range(width))
         Random(f"{seed} {site}").shuffle(indices)  # noqa: S311 - a reproducible choice, no secret
-        orders[site] = indices
-    for turn in range(max(widths.values(), default=0)):
+        orders[site] = units.among(site, indices)
+    for turn in range(max(map(len, orders.values()), default=0)):
         yield from (
             UnitId(site, order[turn]) for site, order in orders.items() if turn < len(order)
         )
 
 
-def _by_density(part: str, widths: Mapping[str, int], density: Density | None) -> list[UnitId]:
+def _by_density(part: str, units: _Units, density: Density | None) -> list[UnitId]:
+    """Units of unknown density come last."""
     if density is None:
         raise SubjectError(f"{part} needs the units' densities, which only a recording knows")
     ranked = [
-        (-value, place, index)
-        for place, site in enumerate(widths)
-        for index, value in enumerate(density(site))
+        (-1.0 if value is None else value, place, index)
+        for place, site in enumerate(units.widths)
+        for index, value in density(site).items()
     ]
-    sites = list(widths)
-    return [UnitId(sites[place], index) for _, place, index in sorted(ranked)]
+    ranked.sort(key=lambda unit: (-unit[0], *unit[1:]))
+    sites = list(units.widths)
+    return [UnitId(sites[place], index) for _, place, index in ranked]

@@ -2,15 +2,21 @@
 
 import random
 
+import pyarrow.compute as pc
 import pytest
 import torch
 
+from neuroscribe.datasets.precision import SIGNIFICANT_BITS, rounded_exemplars
+from neuroscribe.recorder.run import record
+from neuroscribe.recorder.settings import RecorderSettings
 from neuroscribe.study import Study
 from neuroscribe.subjects import load_subject
 
 N_EXEMPLARS = 200
-TOLERANCE = {"float32": 1e-4, "bfloat16": 2**-5}
-"""Of the largest activation of the exemplar's unit: another batch rounds differently."""
+ROUNDING = 2.0**-SIGNIFICANT_BITS
+TOLERANCE = {"float32": 1e-4 + ROUNDING, "bfloat16": 2**-5 + ROUNDING}
+"""Of the largest activation of the exemplar's unit: another batch rounds differently, and what is
+stored has fewer bits than either."""
 
 
 def largest_deviation(study: Study, subject) -> float:
@@ -48,6 +54,19 @@ def test_exemplars_of_a_decoder_agree_with_a_forward_pass_of_their_own(
     study.record(sequence_length=16, top_k=4, n_random=4, batch_size=8, polarity="both")
     subject = load_subject(str(decoder), dtype=dtype)
     assert largest_deviation(study, subject) <= TOLERANCE[dtype]
+
+
+def test_what_is_stored_is_what_the_recorder_keeps_rounded(tmp_path, decoder, corpus):
+    settings = {"sequence_length": 16, "top_k": 3, "n_random": 2, "batch_size": 8}
+    study = Study.create(tmp_path / "s", subject=str(decoder), corpus=corpus)
+    study.record(sites="mlp", **settings)
+    kept = record(str(decoder), corpus, sites="mlp", settings=RecorderSettings(**settings)).recorder
+    for site in study.widths:
+        stored = study.table("exemplars").to_arrow(where=pc.field("site") == site)
+        exact = kept.exemplars(site)
+        assert stored.combine_chunks().equals(rounded_exemplars(exact).combine_chunks())
+        assert stored["peak_activation"] != exact["peak_activation"]
+    assert study.manifest["stored"] == {"activation_bits": SIGNIFICANT_BITS}
 
 
 @pytest.mark.slow

@@ -106,9 +106,9 @@ def test_every_unit_is_chosen_by_the_name_it_prints(site, index, polarity):
 
 def test_the_densest_units_come_first_and_equal_ones_in_order():
     densities = {
-        "mlp.0": [0.1, 0.5, 0.0, 0.2],
-        "mlp.1": [0.5, 0.3, 0.0, 0.0],
-        "resid.0": [0.9, 0.5],
+        "mlp.0": {0: 0.1, 1: 0.5, 2: 0.0, 3: 0.2},
+        "mlp.1": {0: 0.5, 1: 0.3, 2: None, 3: 0.0},
+        "resid.0": {0: 0.9, 1: 0.5},
     }
     assert named("@top-density:4", density=densities.__getitem__) == [
         "resid.0/0",
@@ -116,6 +116,18 @@ def test_the_densest_units_come_first_and_equal_ones_in_order():
         "mlp.1/0",
         "resid.0/1",
     ]
+    assert named("@top-density:10", density=densities.__getitem__)[-1] == "mlp.1/2"
+
+
+def test_units_that_are_not_there_are_not_chosen():
+    there = {"mlp.0": {1, 3}, "mlp.1": {0}, "resid.0": set()}
+    assert named("mlp.0;mlp.1", there=there) == ["mlp.0/1", "mlp.0/3", "mlp.1/0"]
+    assert named("mlp.0[:3]", there=there) == ["mlp.0/1"]
+    assert sorted(named("@random:3", there=there)) == ["mlp.0/1", "mlp.0/3", "mlp.1/0"]
+    with pytest.raises(SubjectError, match="@random:4 asks for 4 units; there are 3"):
+        named("@random:4", there=there)
+    with pytest.raises(SubjectError, match=r"no unit mlp\.0/2: 2 of the 4 of mlp\.0 are there"):
+        named("mlp.0/2", there=there)
 
 
 @pytest.mark.parametrize(
