@@ -15,6 +15,8 @@ from itertools import accumulate
 
 import numpy as np
 
+from neuroscribe.datasets.byte_alphabet import BYTE_OF
+
 _FALLBACK_BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]+")
 _WORD_START = "\u2581"
@@ -110,20 +112,9 @@ def _pieces(forms: Seq[str], covered: bytes, *, at_start: bool) -> list[bytes] |
     return None
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """How GPT-2 writes bytes as characters: printable Latin-1 as itself, the others above."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(0x100) if byte not in printable]
-    alphabet = {chr(byte): byte for byte in printable}
-    return alphabet | {chr(0x100 + place): byte for place, byte in enumerate(others)}
-
-
-_BYTE_OF = _byte_alphabet()
-
-
 def _byte_level(form: str) -> bytes | None:
     try:
-        return bytes(_BYTE_OF[character] for character in form)
+        return bytes(BYTE_OF[character] for character in form)
     except KeyError:
         return None
 
