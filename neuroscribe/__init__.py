@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neuroscribe.scoring import score
     from neuroscribe.study import LLMOptions, Study
     from neuroscribe.subjects import Subject, load_subject
+    from neuroscribe.viewer import build_site
 
 _HOMES = {
     "ClientSettings": "neuroscribe.llm.settings",
@@ -28,6 +29,7 @@ _HOMES = {
     "RecorderSettings": "neuroscribe.recorder.settings",
     "Study": "neuroscribe.study",
     "Subject": "neuroscribe.subjects",
+    "build_site": "neuroscribe.viewer",
     "explain": "neuroscribe.plain",
     "load": "neuroscribe.datasets.store",
     "load_subject": "neuroscribe.subjects",
@@ -45,6 +47,7 @@ __all__ = [
     "Study",
     "Subject",
     "__version__",
+    "build_site",
     "explain",
     "load",
     "load_subject",

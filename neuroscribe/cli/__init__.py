@@ -16,7 +16,24 @@ from typing import Annotated
 import typer
 
 from neuroscribe._version import __version__
-from neuroscribe.cli import compare, demo, explain, merge, mock_server, record, score, show, status
+from neuroscribe.cli import (
+    compact,
+    compare,
+    demo,
+    explain,
+    export,
+    import_,
+    merge,
+    mock_server,
+    query,
+    record,
+    score,
+    show,
+    site,
+    status,
+    verify,
+    view,
+)
 from neuroscribe.errors import InputError, NeuroscribeError
 
 INTERRUPTED = 130
@@ -47,7 +64,10 @@ main = typer.Typer(
     rich_markup_mode="markdown",
     help="Explain the units of neural networks, and measure how good each explanation is.",
 )
-for module in (demo, record, merge, explain, score, compare, status, show, mock_server):
+for module in (
+    *(demo, record, merge, explain, score, compare, status, show, site, view),
+    *(query, export, import_, verify, compact, mock_server),
+):
     main.command(name=module.NAME)(_guarded(module.command))
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NAME = "demo"
 LLM = "mock"
+PORT = 8765
+"""Of the addresses that are printed."""
 
 
 class Mode(NamedTuple):
@@ -53,14 +55,16 @@ def command(
         typer.Option(help="`minilm`, an encoder, or `tinypython`, a small decoder of Python code."),
     ] = "minilm",
 ) -> int:
-    """Record, explain, simulate and score real neurons of a real model, offline.
+    """Record, explain, simulate and score real neurons of a real model, offline; build the site.
 
     The subject is all-MiniLM-L6-v2 (9,216 MLP neurons) on the texts that every Python carries. The
     LLM is the mock, which explains by the commonest peak tokens: its scores say what that simple
     method reaches, not what an LLM would. With `--subject tinypython` it is a decoder that predicts
     next tokens, so explanations are also scored by what their simulations do inside it.
     """
+    from neuroscribe.cli.site import processes_or_all, report
     from neuroscribe.study import Study
+    from neuroscribe.viewer import build_site
 
     if subject not in MODES:
         raise InputError(f"the demo shows no subject {subject!r}; there are: {', '.join(MODES)}")
@@ -83,7 +87,9 @@ def command(
         _print_layers(study, scores[scores.metric == metric], mode, title)
     if mode.note:
         typer.echo(mode.note)
-    _print_examples(out, mode)
+    site = out.with_name(f"{out.name}-site")
+    report(build_site(out, site, processes=processes_or_all(None)))
+    _print_examples(out, site, mode)
     return max(getattr(outcome, "exit_code", 0) for outcome in outcomes)
 
 
@@ -125,7 +131,8 @@ def _print_layers(study: "Study", scores: "pd.DataFrame", mode: Mode, title: str
     Console(highlight=False).print(table)
 
 
-def _print_examples(out: Path, mode: Mode) -> None:
-    typer.echo(f"the study is in {out}; look at some neurons:")
+def _print_examples(out: Path, site: Path, mode: Mode) -> None:
+    typer.echo(f"the study is in {out}, its site in {site}; look at some neurons:")
+    typer.echo(f"  neuroscribe view {site} --port {PORT}")
     for unit in mode.examples:
-        typer.echo(f"  neuroscribe show {out} {unit}")
+        typer.echo(f"  http://127.0.0.1:{PORT}/#/{unit}   or: neuroscribe show {out} {unit}")

@@ -6,17 +6,18 @@ still missing.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroscribe import registry
+from neuroscribe.datasets.compaction import Change, compact
 from neuroscribe.datasets.manifest import JOURNAL, NAME as MANIFEST, read_manifest
-from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.datasets.store import remove_leftovers
 from neuroscribe.datasets.table import Table
 from neuroscribe.datasets.transfer import Transfer, options_of
-from neuroscribe.errors import StoreError, StudyError, SubjectError
+from neuroscribe.errors import StudyError, SubjectError
 from neuroscribe.llm.session import Estimate, LLMOptions, Session, open_session
 from neuroscribe.records import Explanation, Form, UnitId
+from neuroscribe.study.card_file import refresh_card
 from neuroscribe.study.explaining import Method, estimate_explaining, explain_study
 from neuroscribe.study.outcome import Outcome
 from neuroscribe.study.reading import Reader
@@ -25,6 +26,9 @@ from neuroscribe.study.services import Services
 from neuroscribe.study.status import StudyStatus, status_of
 from neuroscribe.study.unit_report import UnitReport
 from neuroscribe.subjects.selectors import select_units
+
+if TYPE_CHECKING:
+    from neuroscribe.study.verifying import Report
 
 
 class Study:
@@ -121,6 +125,7 @@ class Study:
             raise StudyError(f"{path} is a study already; merge into a new directory")
         require_free(study.path)
         merge_shards(study.path, [Path(shard) for shard in shards])
+        refresh_card(study.path)
         return cls.open(path)
 
     @property
@@ -183,6 +188,8 @@ class Study:
             engine=engine,
             settings=settings,
         )
+        if "shard" not in self._manifest:
+            refresh_card(self.path)
 
     def explain(
         self,
@@ -241,7 +248,10 @@ class Study:
                 device=device,
             )
             stage = estimate_explaining if dry_run else explain_study
-            return stage(self._reader, chosen, method, services, session)
+            outcome = stage(self._reader, chosen, method, services, session)
+        if not dry_run:
+            refresh_card(self.path)
+        return outcome
 
     def score(
         self,
@@ -282,7 +292,7 @@ class Study:
                 device=device,
             )
             stage = estimate_scoring if dry_run else score_study
-            return stage(
+            outcome = stage(
                 self._reader,
                 explanations,
                 scorers or ("simulation",),
@@ -291,6 +301,9 @@ class Study:
                 peers=peers,
                 seed=self.manifest["recorder"]["seed"],
             )
+        if not dry_run:
+            refresh_card(self.path)
+        return outcome
 
     def status(self) -> StudyStatus:
         """What is done, left and failed, and what it has cost."""
@@ -309,7 +322,7 @@ class Study:
         (record,) = self._reader.unit_records([unit])
         return UnitReport(
             record=record,
-            explanations=[e for e in self._reader.explanations() if e.unit == unit],
+            explanations=self._reader.unit_explanations(unit),
             scores=self._reader.unit_scores(unit),
         )
 
@@ -326,6 +339,8 @@ class Study:
             self.widths,
             seed=self.manifest["recorder"]["seed"],
             density=self._reader.density_by_index,
+            # What was recorded is there whole; what was imported may have gaps.
+            there=self._reader.indices() if "imported" in self.manifest else None,
         )
 
     def table(self, name: str) -> Table:
@@ -334,8 +349,6 @@ class Study:
         Raises:
             StoreError: there is no such table.
         """
-        if name not in SCHEMAS:
-            raise StoreError(f"no table is called {name!r}; there are: {', '.join(SCHEMAS)}")
         return Table(self.path, name)
 
     def export(
@@ -384,10 +397,35 @@ class Study:
             InputError: an unknown format or option, or a damaged source; nothing was changed.
         """
         read = registry.load("importer", format)
-        transfer: Transfer = read(
-            Path(source), Path(path), **options_of("importer", format, options)
-        )
+        transfer: Transfer = read(source, Path(path), **options_of("importer", format, options))
+        refresh_card(Path(path))
         return transfer
+
+    def verify(self, *, spot_check: int = 20, seed: int = 0, device: str = "auto") -> "Report":
+        """Check files, hashes, references, splits and values, and say what is wrong and where.
+
+        Args:
+            spot_check: exemplars that are compared with a fresh forward pass; 0 for none.
+            seed: of their choice.
+            device: where the subject runs.
+        """
+        # Only this needs to know the whole format.
+        from neuroscribe.study.verifying import verify_study  # noqa: PLC0415
+
+        return verify_study(
+            self.path, self.manifest, spot_check=spot_check, seed=seed, device=device
+        )
+
+    def compact(self) -> dict[str, Change]:
+        """Put many small parts together and drop superseded rows; the current rows stay.
+
+        Returns:
+            By table, its parts and bytes before and after.
+
+        Raises:
+            StoreError: the disk is full, or another compaction is under way; nothing is lost.
+        """
+        return compact(self.path)
 
     def _session(self, llm: str, options: LLMOptions | None) -> Session:
         remove_leftovers(self.path)
