@@ -79,7 +79,7 @@ def require_scikit_learn() -> None:
 def one_thread() -> Iterator[None]:
     """Sums are added in one order, so that two builds agree to the last bit."""
     # It comes with scikit-learn, which is optional.
-    from threadpoolctl import (  # type: ignore[import-untyped]  # noqa: PLC0415
+    from threadpoolctl import (  # noqa: PLC0415
         threadpool_limits,
     )
 

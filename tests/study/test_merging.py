@@ -76,7 +76,7 @@ def assert_same(study: Path, other: Path) -> None:
 def test_shards_merged_in_any_order_are_the_study_of_one_run(tmp_path, whole, shards, order):
     study = Study.merge(tmp_path / "merged", [shards[index] for index in order])
     assert_same(study.path, whole)
-    assert {entry.name for entry in study.path.iterdir()} == {"manifest.json", *TABLES}
+    assert {entry.name for entry in study.path.iterdir()} == {"README.md", "manifest.json", *TABLES}
     manifests = [json.loads((path / "manifest.json").read_text()) for path in (study.path, whole)]
     assert manifests[0] == manifests[1]
 

@@ -33,7 +33,7 @@ def test_two_processes_make_the_study_of_one_and_leave_nothing_beside_it(
     study.record(processes=2, **settings)
     assert parts(study) == parts(whole)
     assert read_manifest(study.path) == read_manifest(whole.path)
-    assert {entry.name for entry in study.path.iterdir()} == {"manifest.json", *TABLES}
+    assert {entry.name for entry in study.path.iterdir()} == {"README.md", "manifest.json", *TABLES}
     assert study.explain(llm="mock", units="mlp.0[:2]").exit_code == 0
 
 

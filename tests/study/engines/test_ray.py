@@ -35,7 +35,7 @@ def assert_same(study: Study, whole: Study) -> None:
     assert parts(study) == parts(whole)
     assert read_manifest(study.path) == read_manifest(whole.path)
     tables = {"bits", "exemplars", "sequences", "units", "vectors"}
-    assert {entry.name for entry in study.path.iterdir()} == {"manifest.json", *tables}
+    assert {entry.name for entry in study.path.iterdir()} == {"README.md", "manifest.json", *tables}
 
 
 def lose(monkeypatch, tmp_path: Path, *, shard: int, times: int) -> None:
