@@ -208,8 +208,7 @@ def _parts(table: str, folder: Path) -> list[_Part]:
 
 def _kept(table: str, paths: Sequence[Path]) -> Mapping[Path, np.ndarray]:
     """Which rows are current, for the parts that have others."""
-    # Lists decide nothing, and are most of what a table holds.
-    columns = [field.name for field in SCHEMAS[table] if not pa.types.is_list(field.type)]
+    columns = store.deciding_columns(table)
     each = [_read(table, path, columns) for path in paths]
     rows = pa.concat_tables(each)
     numbered = rows.append_column("_row", pa.array(np.arange(rows.num_rows)))

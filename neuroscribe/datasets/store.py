@@ -207,9 +207,14 @@ def load(
     """
     if columns is None or table not in IDENTITY:
         return current(table, read(path, table, columns=columns, where=where))
-    needed = dict.fromkeys([*columns, *IDENTITY[table], *_DECIDING[table]])
+    needed = dict.fromkeys([*columns, *deciding_columns(table)])
     rows = current(table, read(path, table, columns=list(needed), where=where))
     return rows.select(list(columns))
+
+
+def deciding_columns(table: str) -> list[str]:
+    """The columns by which `current` tells which rows of a table are current."""
+    return list(dict.fromkeys([*IDENTITY[table], *_DECIDING[table]]))
 
 
 def current(table: str, rows: pa.Table) -> pa.Table:

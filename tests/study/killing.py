@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from neuroscribe.study import Study, recording  # noqa: F401  (imports what a recording needs)
+from neuroscribe.study import Study, planned_recording  # noqa: F401  (imports what it needs)
 
 SETTINGS = {
     "sequence_length": 16,

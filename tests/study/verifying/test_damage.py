@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuroscribe.datasets.rows import explanation_of
+from neuroscribe.datasets.schema import FORMAT_VERSION
 from neuroscribe.study.verifying import MOST_FINDINGS
 from tests.study.verifying.conftest import forge, part_of, tamper, verify
 
@@ -156,7 +157,7 @@ def test_a_site_folder_outside_of_its_table_is_found(study):
         (lambda table: table.drop_columns(["mean"]), "lacks the column 'mean'"),
         (
             lambda table: table.append_column("new", table["unit"]),
-            "has a column 'new' that format 3 does not know",
+            f"has a column 'new' that format {FORMAT_VERSION} does not know",
         ),
     ],
 )
