@@ -4,8 +4,13 @@ import os
 
 import pytest
 import torch
+from hypothesis import settings
 
 from neuroscribe.records import Sequence, Split, TokenLookup, UnitStatistics
+
+# A busy machine is slow now and then; what hangs is stopped by pytest's own limit.
+settings.register_profile("neuroscribe", deadline=None)
+settings.load_profile("neuroscribe")
 
 # Triton's interpreter has to be asked for before anything imports triton, and libraries do.
 os.environ.setdefault("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")

@@ -102,6 +102,7 @@ def _form(stated: str | None, out: Path | None) -> str:
 
 
 def _write(rows: "pa.Table", form: str, out: Path) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from neuroscribe.datasets.answer_text import lines
@@ -109,7 +110,13 @@ def _write(rows: "pa.Table", form: str, out: Path) -> None:
 
     def write(path: Path) -> None:
         if form == "parquet":
-            pq.write_table(rows, path, compression="zstd")
+            try:
+                pq.write_table(rows, path, compression="zstd")
+            except pa.ArrowNotImplementedError as error:
+                raise InputError(
+                    f"Parquet has no place for a column of the answer ({error}); "
+                    "cast it in the question, or write json"
+                ) from error
             return
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(f"{line}\n" for line in lines(rows, form))

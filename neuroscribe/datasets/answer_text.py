@@ -7,12 +7,15 @@ numbers as null, times in ISO 8601, bytes in hexadecimal.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
+
+from neuroscribe.errors import InputError
 
 TEXT_FORMATS: Final = ("csv", "json", "jsonl")
 
@@ -28,6 +31,9 @@ def lines(rows: pa.Table, form: str) -> Iterator[str]:
         yield ",".join(map(_field, rows.column_names))
         yield from (",".join(map(_field, row)) for row in _rows(rows))
         return
+    twice = [name for name, count in Counter(rows.column_names).items() if count > 1]
+    if twice:
+        raise InputError(f"two columns of the answer are called {twice[0]!r}; name them with AS")
     objects = (
         _json({name: plain(value) for name, value in zip(rows.column_names, row, strict=True)})
         for row in _rows(rows)

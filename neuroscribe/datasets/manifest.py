@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import fsspec
+import httpx2
 
 from neuroscribe.datasets.schema import FORMAT_VERSION
-from neuroscribe.datasets.store import write_atomically
+from neuroscribe.datasets.store import filesystem_of, write_atomically
 from neuroscribe.errors import StudyError
 
 NAME = "manifest.json"
@@ -36,13 +36,15 @@ def read_manifest(root: str | Path) -> dict[str, Any]:
     Raises:
         StudyError: there is none, it is damaged, or it is of a newer format.
     """
-    filesystem, path = fsspec.core.url_to_fs(str(root))
+    filesystem, path = filesystem_of(root)
     try:
         text = filesystem.cat_file(f"{path}/{NAME}").decode("utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise StudyError(
             f"{root} is not a study: it has no {NAME}; make one with `neuroscribe record`"
         ) from error
+    except (OSError, httpx2.HTTPError) as error:
+        raise StudyError(f"{root} cannot be read: {error}") from error
     try:
         manifest: dict[str, Any] = json.loads(text)
         version = int(manifest["format_version"])

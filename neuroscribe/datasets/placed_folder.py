@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neuroscribe.datasets.store import temporary_path
+from neuroscribe.datasets.store import remedy, temporary_path
 from neuroscribe.errors import StoreError
 
 
@@ -31,7 +31,7 @@ def placed_whole(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise StoreError(
             f"cannot write {out}: {error.strerror or error}; "
-            "free some space or choose another place, then run the same command again"
+            f"{remedy(error)}, then run the same command again"
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

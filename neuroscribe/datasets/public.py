@@ -12,11 +12,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_CREDENTIALS: Final = re.compile(r"(\w+://)\S*@")
+_CREDENTIALS: Final = re.compile(r"(\w+://)\S*@|(@)[^\s@/:]+:[^\s@/]+@")
 _QUERY: Final = re.compile(r"(\w+://[^\s?#]*)[?#]\S*")
-_NAMED_PATH: Final = re.compile(r"^(local|embed|text|jsonl|parquet):(.+)$", re.DOTALL)
+_NAMED_PATH: Final = re.compile(r"^(local|embed|text|jsonl|parquet|hf):(.+)$", re.DOTALL)
 _PATH: Final = re.compile(r"^([/\\~]|\.{1,2}[/\\]|[A-Za-z]:[/\\])")
-_INNER_PATH: Final = re.compile(r"\b(local|embed):(\S+)")
+_INNER_PATH: Final = re.compile(r"\b(local|embed|text|jsonl|parquet|hf):(\S+)")
+_FILES: Final = ("text", "jsonl", "parquet")
+_KEY: Final = re.compile(r"\b(?:sk|hf|gsk|xai)[-_][\w-]{6,}")
+_ANY_PATH: Final = re.compile(r"(?<![\w:/])(?:~|/|[A-Za-z]:\\)[\w.@+-]+(?:[/\\][\w.@+-]+)+")
 
 
 def public(text: str) -> str:
@@ -29,10 +32,10 @@ def public(text: str) -> str:
     >>> public("gpt2"), public("owner/model"), public("local:/home/me/model")
     ('gpt2', 'owner/model', 'local:model')
     """
-    text = _QUERY.sub(r"\1", _CREDENTIALS.sub(r"\1", text))
+    text = _without_secrets(text)
     named = _NAMED_PATH.match(text)
     if named is not None:
-        return f"{named[1]}:{_last_component(named[2])}"
+        return _named(named)
     return _last_component(text)
 
 
@@ -60,8 +63,21 @@ def public_rows(rows: pa.Table) -> pa.Table:
 
 def _public_message(text: str) -> str:
     """A message that may quote a spec, and an answer, which stays as it is."""
-    text = _CREDENTIALS.sub(r"\1", text)
-    return _INNER_PATH.sub(lambda spec: f"{spec[1]}:{_last_component(spec[2])}", text)
+    text = _INNER_PATH.sub(_named, _KEY.sub("KEY", _without_secrets(text)))
+    return _ANY_PATH.sub(lambda path: _file_name(path[0]), text)
+
+
+def _without_secrets(text: str) -> str:
+    """Addresses without user, password and query."""
+    return _QUERY.sub(r"\1", _CREDENTIALS.sub(r"\1\2", text))
+
+
+def _named(spec: re.Match[str]) -> str:
+    """A spec with what it names cut to its name; a file is never a name on the hub."""
+    kind, name = spec[1], spec[2]
+    if kind in _FILES:
+        return f"{kind}:{_file_name(name)}"
+    return f"{kind}:{_last_component(name)}"
 
 
 _COLUMNS: Final[dict[str, Callable[[str], str]]] = {
@@ -86,5 +102,9 @@ def _last_component(text: str) -> str:
     """A local path cut to its name; a name on the hub (`owner/name`) as it is."""
     nested = "://" not in text and text.count("/") > 1 and not re.search(r"\s", text)
     if _PATH.match(text) or nested:
-        return re.split(r"[/\\]", text.rstrip("/\\"))[-1]
+        return _file_name(text)
     return text
+
+
+def _file_name(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import fsspec
 import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.datasets.parts import live_parts
 from neuroscribe.datasets.schema import IDENTITY, SCHEMAS
+from neuroscribe.datasets.store import filesystem_of
 from neuroscribe.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def connect(root: str | Path) -> Iterator["duckdb.DuckDBPyConnection"]:
         StoreError: a part is damaged.
     """
     duckdb = _library()
-    filesystem, _ = fsspec.core.url_to_fs(str(root))
+    filesystem, _ = filesystem_of(root)
     with duckdb.connect() as connection:
         # A name in a question means a table, never a variable of whoever calls.
         connection.execute("SET python_enable_replacements = false")
@@ -193,7 +193,7 @@ def _type(kind: pa.DataType) -> str:
 
 def _parts(root: str | Path) -> dict[str, list[str]]:
     """The parts of every table, by the names that DuckDB opens them by."""
-    filesystem, path = fsspec.core.url_to_fs(str(root))
+    filesystem, path = filesystem_of(root)
     local = isinstance(filesystem, LocalFileSystem)
     parts = {table: live_parts(filesystem, f"{path}/{table}") for table in SCHEMAS}
     return {

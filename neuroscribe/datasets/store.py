@@ -8,6 +8,7 @@ per site, sorted, in small row groups, so one unit is found by reading a fractio
 """
 
 import contextlib
+import errno
 import os
 import platform
 import shutil
@@ -71,12 +72,19 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; "
-            "free some space or choose another place, then run the same command again"
+            f"{remedy(error)}, then run the same command again"
         ) from error
     finally:
         # What made the writing fail may make this fail too, and is the error to report.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space or choose another place"
+    return "choose another place"
 
 
 def temporary_path(path: Path) -> Path:
@@ -183,8 +191,21 @@ def folder_of(root: str | Path, table: str, site: str | None = None) -> tuple[An
     """
     if table not in SCHEMAS:
         raise StoreError(f"no table is called {table!r}; there are: {', '.join(SCHEMAS)}")
-    filesystem, path = fsspec.core.url_to_fs(str(root))
+    filesystem, path = filesystem_of(root)
     return filesystem, f"{path}/{table}" + ("" if site is None else f"/{quote(site, safe='')}")
+
+
+def filesystem_of(root: str | Path) -> tuple[Any, str]:
+    """The fsspec filesystem of a study, and the path on it.
+
+    Raises:
+        StoreError: nothing that is installed opens such an address.
+    """
+    try:
+        filesystem, path = fsspec.core.url_to_fs(str(root))
+    except (ImportError, ValueError) as error:
+        raise StoreError(f"{root} cannot be opened: {error}") from error
+    return filesystem, path
 
 
 def load(
@@ -200,16 +221,21 @@ def load(
         path: a study's directory, or an fsspec URL (`s3://...`, `hf://datasets/...`).
         table: one of `schema.SCHEMAS`, such as `units`, `explanations` or `scores`.
         columns: all if None; only these, and what tells which rows are current, are read.
-        where: a pyarrow filter, pushed down to the files.
+        where: a pyarrow filter; pushed down to the files where no row supersedes another.
 
     Raises:
         StoreError: no such table, or a damaged part.
     """
-    if columns is None or table not in IDENTITY:
-        return current(table, read(path, table, columns=columns, where=where))
-    needed = dict.fromkeys([*columns, *deciding_columns(table)])
-    rows = current(table, read(path, table, columns=list(needed), where=where))
-    return rows.select(list(columns))
+    if table not in IDENTITY:
+        return read(path, table, columns=columns, where=where)
+    needed = None
+    if columns is not None and where is None:
+        needed = list(dict.fromkeys([*columns, *deciding_columns(table)]))
+    rows = current(table, read(path, table, columns=needed))
+    if where is not None:
+        # Which rows are current, and selected, only all of them can tell.
+        rows = rows.filter(where)
+    return rows if columns is None else rows.select(list(columns))
 
 
 def deciding_columns(table: str) -> list[str]:

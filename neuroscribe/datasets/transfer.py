@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from neuroscribe import registry
+from neuroscribe.datasets.manifest import NAME as MANIFEST
 from neuroscribe.errors import InputError
 
 
@@ -54,11 +55,17 @@ def options_of(
 
 
 def require_absent(out: Path) -> None:
-    """Refuse to write over something.
+    """Refuse to write over something, or into a study.
 
     Raises:
-        InputError: there is a file, or a folder that is not empty.
+        InputError: there is a file, or a folder that is not empty, or it lies inside a study.
     """
+    above = next((each for each in out.absolute().parents if (each / MANIFEST).is_file()), None)
+    if above is not None:
+        raise InputError(
+            f"{out} lies inside the study {above}, where it would be taken for its data; "
+            "choose another place"
+        )
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} is there already; choose another place, or remove it first")
 

@@ -422,3 +422,15 @@ def test_a_staged_part_without_a_marker_counts_for_nothing(study):
     compact(study)
     assert all_current(study) == before
     assert len(names(folder)) == 1
+
+
+@pytest.mark.parametrize("table", sorted(IDENTITY))
+def test_every_table_whose_rows_supersede_each_other_is_compacted(study, table):
+    decides = store.deciding_columns(table)
+    free = next(f for f in SCHEMAS[table] if f.name not in decides and f.type == pa.string())
+    ok = {"status": "ok"} if "status" in SCHEMAS[table].names else {}
+    write(study, table, [{**ok, free.name: "once"}], [{**ok, free.name: "again"}])
+    before = current(study, table)
+    assert len(before) == 1
+    compact(study)
+    assert current(study, table) == before

@@ -1,5 +1,6 @@
 """Parts are written whole or not at all, and read back as they were."""
 
+import dataclasses
 import errno
 import os
 import platform
@@ -158,3 +159,26 @@ def test_columns_alone_are_the_current_ones_too(tmp_path):
     found = store.load(tmp_path, "explanations", columns=["unit", "status"])
     assert found.column_names == ["unit", "status"]
     assert sorted(map(tuple, (row.values() for row in found.to_pylist()))) == [(1, "ok"), (2, "ok")]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [pc.field("status") == "failed", pc.field("candidate") > 0, pc.field("selected")],
+)
+def test_a_filter_finds_no_row_that_is_not_current(tmp_path, where):
+    """Which row is current, and which is selected, does not hang on what is asked for."""
+    for rows in (
+        [explanation(1, "failed", 2), explanation(2)],
+        [explanation(1), dataclasses.replace(explanation(2), candidate=1, selected=False)],
+    ):
+        store.write_part(tmp_path, "explanations", explanations_table(rows))
+    found = store.load(tmp_path, "explanations", where=where)
+    assert found.equals(store.load(tmp_path, "explanations").filter(where))
+    some = store.load(tmp_path, "explanations", columns=["unit"], where=where)
+    assert some.equals(found.select(["unit"]))
+
+
+@pytest.mark.parametrize("address", ["bogus://x", "nothing-opens-this://x/y"])
+def test_an_address_that_nothing_opens_is_one_sentence(address):
+    with pytest.raises(StoreError, match="cannot be opened"):
+        store.load(address, "units")

@@ -48,3 +48,9 @@ def test_nothing_is_written_over(tmp_path):
     for taken in (tmp_path, tmp_path / "file"):
         with pytest.raises(InputError, match="is there already"):
             require_absent(taken)
+
+
+def test_nothing_is_written_into_a_study(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(InputError, match="lies inside the study"):
+        require_absent(tmp_path / "scores" / "new")

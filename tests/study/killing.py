@@ -72,9 +72,12 @@ def main() -> None:
         status = os.waitpid(child, 0)[1]
         found = (folder / str(number) / "recording.safetensors").exists()
         resumed = os.waitpid(start(folder / str(number), subject, corpus), 0)[1]
+        killed = os.WIFSIGNALED(status)
+        # Other work on the machine comes and goes: aim where this machine is at this moment.
+        lasted *= 1.05 if killed and not found else 1.0 if killed else 0.7
         outcomes.append(
             {
-                "killed": os.WIFSIGNALED(status),
+                "killed": killed,
                 "had a checkpoint": found,
                 "resumed": resumed == 0,
                 "content": content(folder / str(number)),

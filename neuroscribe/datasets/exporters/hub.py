@@ -72,6 +72,7 @@ def export(
         language=language,
     )
     manifest = read_manifest(study)
+    specs = store.read(study, "explanations", columns=["llm"])
     left_out = ["the journal of requests and answers, which is private"]
     with placed_whole(out) as folder:
         written, whole = _write_tables(study, folder, None if units is None else set(units))
@@ -79,6 +80,8 @@ def export(
         content = {k: v for k, v in public_manifest(manifest).items() if k != "format_version"}
         if units is not None:
             content["selected_units"] = len(units)
+        if public_rows(specs) != specs:
+            content["shortened_specs"] = True
         write_manifest(folder, content)
         for name, text in (
             (dataset_card.NAME, dataset_card.card(folder, publication)),

@@ -24,6 +24,7 @@ from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.datasets.rows import explanations_table
 from neuroscribe.datasets.schema import IDENTITY, SCHEMAS
 from neuroscribe.datasets.transfer import Transfer
+from neuroscribe.errors import InputError
 from neuroscribe.records import NO_LLM, Explanation, UnitId
 
 HUMAN = "human"
@@ -46,6 +47,8 @@ def load(source: str | Path, study: Path, *, delimiter: str = ",") -> Transfer:
     """
     manifest = read_manifest(study)
     lines = read_lines(str(source), delimiter)
+    if not lines:
+        raise InputError(f"{source} holds no line below its header")
     added = _Added(study, [site["name"] for site in manifest["subject"]["sites"]])
     for line in lines:
         added.take(line)

@@ -154,6 +154,9 @@ def _check_complete(
     if "imported" in manifest:
         check.leave("whether all units are there: the study was imported")
         return
+    if "selected_units" in manifest:
+        check.leave("whether all units are there: only some were published")
+        return
     choice = manifest.get("recorder", {}).get("polarity")
     both = choice == "both" or (choice == "auto" and site.get("two_signed"))
     for place, polarity in enumerate(SIDES):

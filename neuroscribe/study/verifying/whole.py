@@ -108,7 +108,9 @@ def _check_site(
     check_exemplars(units, sequences, manifest, parts, inspection)
     check_vectors(units, manifest, parts, inspection)
     check_bits(units, manifest, parts, inspection)
-    check_explanations(units, ids, parts, inspection)
+    check_explanations(
+        units, ids, parts, inspection, shortened=bool(manifest.get("shortened_specs"))
+    )
     check_lessons(units, sequences, parts, inspection)
     check_scores(units, ids, parts, inspection)
 
