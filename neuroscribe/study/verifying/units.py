@@ -143,6 +143,9 @@ def _check_complete(
 ) -> None:
     check = inspection["units"]
     name = units.name
+    if "selected_units" in manifest:
+        check.leave("whether all units are there: only some were published")
+        return
     if not units.present.any():
         check.find(
             f"the manifest names the site {name} with {units.width:,} units, of which none is "
@@ -153,9 +156,6 @@ def _check_complete(
         return
     if "imported" in manifest:
         check.leave("whether all units are there: the study was imported")
-        return
-    if "selected_units" in manifest:
-        check.leave("whether all units are there: only some were published")
         return
     choice = manifest.get("recorder", {}).get("polarity")
     both = choice == "both" or (choice == "auto" and site.get("two_signed"))

@@ -14,6 +14,7 @@ from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.datasets.part_hash import hash_of_columns
 from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.recorder.calibration import QUANTILES
+from neuroscribe.study import Study
 from neuroscribe.study.verifying.parts import Part
 from neuroscribe.study.verifying.report import Inspection
 from neuroscribe.study.verifying.rows import Lists
@@ -173,3 +174,11 @@ def test_bounds_that_rows_are_not_within_are_found(study):
         "row group 0 states bounds of 'unit' that its rows are not within: readers that filter "
         "would miss rows"
     )
+
+
+def test_units_that_were_published_alone_are_sound(study, tmp_path):
+    Study.open(study).export("hub", tmp_path / "out", units="mlp.0/1")
+    report = verify(tmp_path / "out")
+    assert report.findings == ()
+    reasons = [reason for check in report.checks for reason in check.not_checked]
+    assert any("only some were published" in reason for reason in reasons)
