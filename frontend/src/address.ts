@@ -24,7 +24,8 @@ export function parse(hash: string): Address {
     if (site === "search") return { page: "search", query: parameters };
     return { page: "layer", site, query: parameters };
   }
-  const match = /^(\d+-?)(\.json)?$/.exec(unit);
+  // A number is written in one way only, so that every unit has one address.
+  const match = /^((?:0|[1-9]\d*)-?)(\.json)?$/.exec(unit);
   if (match === null) return { page: "unknown", shown: `${site}/${unit}` };
   return { page: match[2] === undefined ? "unit" : "json", unit: `${site}/${match[1]}` };
 }

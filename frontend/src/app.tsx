@@ -5,7 +5,7 @@ import { ofSearch, type Address } from "./address";
 import type { SiteIndex } from "./contract";
 import { useLoad } from "./hooks";
 import { Keys } from "./keys";
-import { load, LoadError } from "./load";
+import { loadIndex, LoadError } from "./load";
 import { JsonPage } from "./pages/json";
 import { LayerPage } from "./pages/layer";
 import { MapPage } from "./pages/map";
@@ -15,14 +15,15 @@ import { RandomPage } from "./pages/random";
 import { SearchPage } from "./pages/search";
 import { UnitPage } from "./pages/unit";
 import { go, replace, useAddress } from "./router";
-import { choose, useTheme } from "./theme";
+import { after, choose, useTheme, type Choice } from "./theme";
 
 const FORMAT = 1;
+const THEMES: Record<Choice, string> = { auto: "as the system", light: "light", dark: "dark" };
 
 export function App() {
   const address = useAddress();
   const dialog = useRef<HTMLDialogElement | null>(null);
-  const { value: index, error, retry } = useLoad("site.json", loadIndex);
+  const { value: index, error, retry } = useLoad("site.json", readIndex);
   const main = useRef<HTMLElement>(null);
   const path = pathOf(address);
   const first = useRef(true);
@@ -50,8 +51,8 @@ export function App() {
   );
 }
 
-async function loadIndex(): Promise<SiteIndex> {
-  const index = await load<SiteIndex>("site.json");
+async function readIndex(): Promise<SiteIndex> {
+  const index = await loadIndex();
   if (index.format !== FORMAT) {
     throw new LoadError(
       `data/site.json is of format ${String(index.format)}; this page reads format ${FORMAT}.`,
@@ -88,7 +89,7 @@ function Page({ address, index }: { address: Address; index: SiteIndex }) {
 }
 
 function Header({ address, index, help, skip }: { address: Address; index?: SiteIndex; help: () => void; skip: () => void }) {
-  const { choice, dark } = useTheme();
+  const { choice } = useTheme();
   const current = (page: Address["page"]) => (address.page === page ? { "aria-current": "page" as const } : {});
   return (
     <header class="top">
@@ -104,8 +105,8 @@ function Header({ address, index, help, skip }: { address: Address; index?: Site
         <a href="#/" {...current("model")}>Model</a>
         {index?.map === null ? null : <a href="#/map" {...current("map")}>Map</a>}
         <a href="#/random" title="A random unit (r)">Random</a>
-        <button type="button" class="icon" title={`Theme: ${choice}`} aria-label={`Switch to the ${dark ? "light" : "dark"} theme`} data-testid="theme" onClick={() => choose(dark ? "light" : "dark")}>
-          <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.4" /><path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" /></svg>
+        <button type="button" class="icon" title={`Theme: ${THEMES[choice]}`} aria-label={`Theme: ${THEMES[choice]}. Switch to ${THEMES[after(choice)]}`} data-testid="theme" onClick={() => choose(after(choice))}>
+          <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.4" />{choice === "light" ? null : <path d={choice === "dark" ? "M8 2a6 6 0 0 1 0 12a6 6 0 0 1 0-12z" : "M8 2a6 6 0 0 1 0 12z"} fill="currentColor" />}</svg>
         </button>
         <button type="button" class="icon" title="Keys (?)" aria-label="Show the keys" onClick={help}>?</button>
       </nav>

@@ -5,6 +5,8 @@ export type Histogram = { edges: number[]; counts: number[] };
 
 export interface SiteIndex {
   format: 1;
+  /** Differs where any other file may: blocks are asked for as data/...?v=build. */
+  build: string;
   title: string;
   provenance: [string, string][];
   totals: {

@@ -2,7 +2,11 @@
  *
  * Some servers announce `.gz` files as gzip-encoded, and the browser has then unpacked them; others
  * hand them over as they are. The first two bytes tell which.
+ *
+ * A site that is built anew keeps its addresses, and browsers keep blocks without asking. So site.json
+ * is asked for each time, and all others carry the build that it names.
  */
+import type { SiteIndex } from "./contract";
 
 /** What could not be loaded, and what to do about it. */
 export class LoadError extends Error {
@@ -44,7 +48,17 @@ export class Recent<Value> {
   }
 }
 
+const INDEX = "site.json";
+let version = "";
 const blocks = new Recent<Promise<unknown>>(48);
+
+/** Loads site.json; all that is loaded afterwards is of its build. */
+export async function loadIndex(): Promise<SiteIndex> {
+  const index = await load<SiteIndex>(INDEX);
+  const { build } = index as Partial<SiteIndex>; // sites of earlier versions lack it
+  version = build === undefined ? "" : `?v=${encodeURIComponent(build)}`;
+  return index;
+}
 
 /** Loads a block or shard by its path below `data/`; the same promise while it is kept. */
 export function load<Content>(path: string): Promise<Content> {
@@ -68,7 +82,7 @@ export async function fetchJson(path: string): Promise<unknown> {
   const address = `data/${path}`;
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    const response = await fetch(address);
+    const response = await (path === INDEX ? fetch(address, { cache: "no-cache" }) : fetch(address + version));
     if (!response.ok) throw new LoadError(`${address} is missing (${response.status}).`, REBUILD);
     bytes = new Uint8Array(await response.arrayBuffer());
   } catch (error) {

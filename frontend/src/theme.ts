@@ -28,6 +28,12 @@ export function useTheme(): { choice: Choice; dark: boolean } {
   return { choice, dark: isDark() };
 }
 
+/** What the button chooses next: first what differs from the system, then what is like it, then automatic. */
+export function after(now: Choice): Choice {
+  const [unlike, like]: [Choice, Choice] = system.matches ? ["light", "dark"] : ["dark", "light"];
+  return now === "auto" ? unlike : now === unlike ? like : "auto";
+}
+
 /** Keeps a preference; without storage (private windows, embedded pages) it lasts as long as the page. */
 export function remember(key: string, value: string): void {
   try {

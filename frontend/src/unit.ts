@@ -16,7 +16,7 @@ export async function loadUnit(index: SiteIndex, place: Place, name: string): Pr
   const [units, exemplars] = await Promise.all([load<UnitBlock>(path("units")), load<ExemplarBlock>(path("exemplars"))]);
   const unit = units.units.find((one) => one.unit === name);
   if (unit === undefined) {
-    throw new LoadError(`data/${path("units")} does not hold ${name}.`, "Its blocks and data/site.json come from different builds: build the site anew into an empty folder.");
+    throw new LoadError(`data/${path("units")} does not hold ${name}.`, "Its blocks and data/site.json come from different builds: load this page anew, or build the site anew into an empty folder.");
   }
   return { place, unit, exemplars: exemplars.units.find((one) => one.unit === name) ?? null, sequences: exemplars.sequences };
 }

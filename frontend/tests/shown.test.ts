@@ -38,6 +38,7 @@ test("numbers have the digits that mean something", () => {
 test("addresses are read and written", () => {
   assert.deepEqual(parse(""), { page: "model" });
   assert.deepEqual(parse("#/mlp.5/1021-"), { page: "unit", unit: "mlp.5/1021-" });
+  assert.deepEqual(parse("#/mlp.5/0"), { page: "unit", unit: "mlp.5/0" });
   assert.deepEqual(parse("#/mlp.5/1021-.json"), { page: "json", unit: "mlp.5/1021-" });
   assert.deepEqual(parse(ofUnit("sae 5/ä/7")), { page: "unit", unit: "sae 5/ä/7" });
   assert.equal(ofUnit("sae 5/ä/7"), "#/sae%205%2F%C3%A4/7");
@@ -48,7 +49,7 @@ test("addresses are read and written", () => {
 });
 
 test("addresses of nothing are known as such", () => {
-  for (const hash of ["#/mlp.5/x", "#/a/b/c", "#/%E0%A4%A", "#/mlp.5/1021.xml"]) assert.equal(parse(hash).page, "unknown");
+  for (const hash of ["#/mlp.5/x", "#/mlp.5/0989", "#/a/b/c", "#/%E0%A4%A", "#/mlp.5/1021.xml"]) assert.equal(parse(hash).page, "unknown");
 });
 
 test("shades grow with the value, in another colour below zero", () => {

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 NAME = "site"
 
+EXEMPLARS = 10
+EMBEDDER = "auto"
+"""Defaults that `neuroscribe view` shares."""
+
 Study = Annotated[
     str, typer.Argument(help="The study: its directory, or a URL.", show_default=False)
 ]
@@ -50,9 +54,9 @@ def command(
     out: Annotated[Path, typer.Argument(help="The site's directory.", show_default=False)],
     *,
     title: Title = None,
-    exemplars: Exemplars = 10,
+    exemplars: Exemplars = EXEMPLARS,
     units: Units = None,
-    embedder: Encoder = "auto",
+    embedder: Encoder = EMBEDDER,
     map: Map = True,  # noqa: A002 -- the option's name
     weights: Weights = True,
     processes: Processes = None,
@@ -65,6 +69,7 @@ def command(
     """
     from neuroscribe.viewer import build_site
 
+    inside = Path.cwd().is_relative_to(out.resolve())
     built = build_site(
         study,
         out,
@@ -72,6 +77,8 @@ def command(
         **options(study, title, exemplars, units, embedder, map=map, weights=weights),
     )
     report(built)
+    if inside:
+        typer.echo("the folder you are in was replaced; enter it again first: cd .")
     typer.echo(f"next: neuroscribe view {out}")
     typer.echo(f"or serve it from anywhere: python -m http.server --directory {out}")
 

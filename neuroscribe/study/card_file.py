@@ -8,7 +8,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from neuroscribe.datasets.dataset_card import NAME, card
+from neuroscribe.datasets.card.dataset_card import NAME, card
 from neuroscribe.datasets.store import write_atomically
 
 _MARK = re.compile(r"<!-- written by neuroscribe, ([0-9a-f]{16}): edit it and it stays -->\n$")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from neuroscribe import registry
 from neuroscribe.datasets.compaction import Change, compact
+from neuroscribe.datasets.interchange.transfer import Transfer, options_of
 from neuroscribe.datasets.manifest import JOURNAL, NAME as MANIFEST, read_manifest
 from neuroscribe.datasets.store import remove_leftovers
 from neuroscribe.datasets.table import Table
-from neuroscribe.datasets.transfer import Transfer, options_of
 from neuroscribe.errors import StudyError, SubjectError
 from neuroscribe.llm.session import Estimate, LLMOptions, Session, open_session
 from neuroscribe.records import Explanation, Form, UnitId

@@ -3,7 +3,8 @@
 Gzip is written without a time and a name. On blocks of exemplars level 4 took 5.4 ms for 102 kB,
 level 5 8.5 ms for 97 kB and level 6 18.6 ms for 93 kB, so level 4 it is. The folder is built under
 a temporary name beside its place and renamed when it is complete, so a site that is being looked at
-is replaced whole, and a build that fails changes nothing. Only a folder that is a site is replaced.
+is replaced whole, and a build that fails changes nothing. Only a folder that is a site and holds
+nothing else is replaced: a checkout of a site has files of its own, which would be lost.
 """
 
 import json
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from neuroscribe.datasets.store import temporary_path
 from neuroscribe.errors import InputError
@@ -25,7 +26,18 @@ EXEMPLARS = 8
 """Units a block of `data/exemplars`."""
 
 INDEX = "data/site.json"
-"""What makes a folder a site."""
+"""What the front end reads first."""
+SOURCE = "data/source.json"
+"""Says what a site was made of, so that an unchanged study is not built again."""
+
+_OWN: Final = {
+    "": {
+        *("data", "index.html", "app.js", "app.css"),
+        *("THIRD_PARTY_LICENSES.txt", "SOURCE.sha256"),
+    },
+    "data": {"site.json", "source.json", "rows", "units", "exemplars", "search", "map.json.gz"},
+}
+"""What a build writes, by folder."""
 
 _LEVEL = 4
 _GZIP = 31
@@ -62,8 +74,15 @@ def write_block(path: Path, text: str) -> None:
 
 
 def read_block(path: Path) -> Any:
-    """The content of a file that `write_block` wrote."""
-    return json.loads(zlib.decompress(path.read_bytes(), _GZIP))
+    """The content of a file that `write_block` wrote.
+
+    Raises:
+        InputError: it is not there, or not what was written.
+    """
+    try:
+        return json.loads(zlib.decompress(path.read_bytes(), _GZIP))
+    except (OSError, ValueError, zlib.error) as error:
+        raise InputError(f"{path} is missing or damaged: {error}; build the site again") from error
 
 
 def block_path(out: Path, kind: str, site: int, block: int) -> Path:
@@ -78,7 +97,7 @@ def replaced(out: Path) -> Iterator[Path]:
     """A new folder that takes the place of `out` when the block ends well, and else is removed.
 
     Raises:
-        InputError: there is something at `out` that is not a site, or it cannot be written.
+        InputError: there is something at `out` that is not a site alone, or it cannot be written.
     """
     require_replaceable(out)
     temporary = temporary_path(out)
@@ -102,11 +121,22 @@ def require_replaceable(out: Path) -> None:
     Raises:
         InputError: there is a file, or a folder with something else in it.
     """
-    if out.is_dir() and ((out / INDEX).exists() or not any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if out.exists():
+    if not ((out / INDEX).is_file() and (out / SOURCE).is_file()):
         raise InputError(
             f"{out} is there already and is not a site; choose another place, or remove it first"
+        )
+    strangers = [
+        entry.relative_to(out).as_posix()
+        for folder, own in _OWN.items()
+        for entry in (out / folder).iterdir()
+        if entry.name not in own
+    ]
+    if strangers:
+        raise InputError(
+            f"{out} also holds {', '.join(sorted(strangers))}, which would be lost; "
+            "build into a folder of its own and copy it from there"
         )
 
 

@@ -26,7 +26,7 @@ from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.errors import InputError
 from neuroscribe.progress import bar
 from neuroscribe.records import UnitId
-from neuroscribe.viewer.blocks import count_files, replaced, write_json
+from neuroscribe.viewer.blocks import SOURCE, count_files, replaced, write_json
 from neuroscribe.viewer.exemplars import write_exemplars
 from neuroscribe.viewer.firing import MOST_TOGETHER, firing_neighbours
 from neuroscribe.viewer.headline import choose_headline
@@ -41,16 +41,13 @@ from neuroscribe.viewer.order import SiteUnits, sites_of
 from neuroscribe.viewer.rounding import Floats
 from neuroscribe.viewer.rows import write_rows
 from neuroscribe.viewer.search_index import write_search_index
-from neuroscribe.viewer.site_index import write_site_index
-from neuroscribe.viewer.text_vectors import AUTO, require_scikit_learn
+from neuroscribe.viewer.site_index import FORMAT, write_site_index
+from neuroscribe.viewer.text_vectors import AUTO, chosen_encoder, require_scikit_learn
 from neuroscribe.viewer.tokens import Tokens, write_tokens
 from neuroscribe.viewer.unit_tokens import unit_tokens
 from neuroscribe.viewer.units import Extras, Neighbour, write_units
 
 ResultT = TypeVar("ResultT")
-
-SOURCE = "data/source.json"
-"""Says which study a site was made of, so that an unchanged one is not built again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,20 +98,24 @@ def build_site(
         options: fields of `Options`, such as `title` or `exemplars`.
 
     Raises:
-        InputError: not a study, `out` is something else than a site, or the map needs scikit-learn.
+        InputError: not a study, `out` is something else than a site or holds more than that, or the
+            map needs scikit-learn.
     """
     started = time.monotonic()
     chosen = Options(**options)
     root, out = str(study), Path(out)
+    # Taken before anything else is read: what is written meanwhile belongs to the next build.
+    stamp = fingerprint(root, chosen)
     manifest = read_manifest(root)
     if chosen.map:
         require_scikit_learn()
-    with replaced(out) as folder, tempfile.TemporaryDirectory() as temporary:
+    # `.` has no name, and a link to a site stays one.
+    with replaced(out.resolve()) as folder, tempfile.TemporaryDirectory() as temporary:
         sites = sites_of(root, manifest, chosen.units)
-        build = _Build(root, folder, manifest, sites, chosen)
+        build = _Build(root, folder, manifest, sites, chosen, stamp)
         with _workers(min(processes, len(sites))) as run:
             notes = build.write(run, write_tokens(root, Path(temporary)))
-        write_json(folder / SOURCE, {"study": fingerprint(root, chosen)})
+        write_json(folder / SOURCE, {"study": stamp})
         _copy_assets(folder)
         n_files, n_bytes = count_files(folder)
     return SiteBuilt(
@@ -128,12 +129,18 @@ def build_site(
 
 
 def fingerprint(study: str | Path, options: Options) -> str:
-    """Hash of all that decides a site's content: parts of a study never change, so names do."""
+    """Hash of all that decides a site's files: parts of a study never change, so names do.
+
+    Raises:
+        StudyError: it is not a study.
+    """
+    manifest = read_manifest(study)
     filesystem, path = fsspec.core.url_to_fs(str(study))
     parts = sorted(
         name.removeprefix(path) for name in filesystem.find(path) if name.endswith(".parquet")
     )
-    stated = [read_manifest(study), parts, repr(options)]
+    encoder = chosen_encoder(0) if options.embedder == AUTO else options.embedder
+    stated = [manifest, parts, repr(options), encoder, FORMAT, _front_end()]
     return hashlib.sha256(json.dumps(stated, sort_keys=True).encode("utf-8")).hexdigest()
 
 
@@ -154,6 +161,8 @@ class _Build(NamedTuple):
     manifest: Mapping[str, Any]
     sites: Sequence[SiteUnits]
     options: Options
+    stamp: str
+    """See `fingerprint`."""
 
     def write(self, run: _Run, tokens: Tokens) -> tuple[str, ...]:
         """Write all data; returns what is left out."""
@@ -195,6 +204,8 @@ class _Build(NamedTuple):
             self.folder,
             self.manifest,
             title=self.options.title,
+            build=self.stamp[:12],
+            sites=self.sites,
             summaries=[of_site.summary for of_site in rows],
             headline=headline,
             search=write_search_index(self.folder, texts),
@@ -267,6 +278,12 @@ def _run(
             future.result()
             progress.advance()
         return [future.result() for future in futures]
+
+
+def _front_end() -> str:
+    """Hashes of the front end that the package carries; empty where it carries none."""
+    hashes = files("neuroscribe.viewer") / "assets" / "SOURCE.sha256"
+    return hashes.read_text(encoding="utf-8") if hashes.is_file() else ""
 
 
 def _copy_assets(folder: Path) -> None:

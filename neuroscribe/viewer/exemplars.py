@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from neuroscribe.datasets import store
+from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.records import KINDS, SPLITS
 from neuroscribe.viewer.blocks import EXEMPLARS, block_path, to_json, write_block
 from neuroscribe.viewer.headline import with_places
@@ -70,6 +71,9 @@ def _exemplars(root: str, units: SiteUnits, places: range, tokens: Tokens) -> pa
     """All exemplars of some units whose sequences are there."""
     index = units.index[places.start : places.stop]
     where = (pc.field("unit") >= int(index[0])) & (pc.field("unit") <= int(index[-1]))
+    distinct = np.unique(index)
+    if len(distinct) <= distinct[-1] - distinct[0]:
+        where &= pc.field("unit").isin(pa.array(distinct, SCHEMAS["exemplars"].field("unit").type))
     rows = store.read(root, "exemplars", columns=_COLUMNS, where=where, site=units.name)
     rows = with_places(rows, units)
     place = rows["place"].to_numpy()

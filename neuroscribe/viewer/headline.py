@@ -4,7 +4,7 @@ The explanation is the newest that is selected. Scores differ by scorer, metric,
 simulator and LLM, and only like ones compare. So one score is the headline of the whole study
 (the simulation's correlation on held-out top and random sequences, if there is any), and of several
 simulators and LLMs that gave it, the one that gave most. Unreliable values are left to the page of
-the unit.
+the unit, and a score that has no others is no headline.
 """
 
 from dataclasses import dataclass
@@ -51,9 +51,10 @@ class Lines:
 
 
 def choose_headline(root: str) -> Headline | None:
-    """The headline of a study; None where nothing was scored."""
+    """The headline of a study; None where nothing was scored reliably."""
     names = ["scorer", "metric", "report_set", *_BY]
-    rows = store.read(root, "scores", columns=names)
+    where = pc.field("reliable") & pc.is_finite(pc.field("value"))
+    rows = store.read(root, "scores", columns=names, where=where)
     if rows.num_rows == 0:
         return None
     kinds = rows.group_by(names).aggregate([([], "count_all")]).to_pylist()
@@ -136,10 +137,14 @@ def _best_scores(
         & pc.field("reliable")
         & pc.field("explanation_id").isin(list(shown_in))
     )
+    order = {rater: rank for rank, rater in enumerate(headline.raters)}
     best: dict[str, dict[str, Any]] = {}
     ranks: dict[str, int] = {}
     for row in chosen.select(["explanation_id", *_BY, *_VALUES.values()]).to_pylist():
-        rank = headline.raters.index((row["simulator"], row["llm"]))
+        rank = order.get((row["simulator"], row["llm"]))
+        if rank is None:
+            # Given since the headline was chosen, in a study that is being scored.
+            continue
         known = row["explanation_id"]
         if known not in ranks or rank < ranks[known]:
             best[known], ranks[known] = row, rank

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from neuroscribe.errors import InputError, SubjectError
-from neuroscribe.viewer.blocks import INDEX, read_json, to_json
-from neuroscribe.viewer.build import SOURCE, Options, SiteBuilt, build_site, fingerprint
+from neuroscribe.viewer.blocks import INDEX, SOURCE, read_json, to_json
+from neuroscribe.viewer.build import Options, SiteBuilt, build_site, fingerprint
 from neuroscribe.viewer.twin import open_index, unit_twin
 
 HOST: Final = "127.0.0.1"
@@ -52,35 +52,55 @@ def prepared(
     return folder, build_site(study, folder, processes=processes, **options)
 
 
-def serve(site: Path, *, port: int, on_ready: Callable[[str], object]) -> None:
+def serve(server: ThreadingHTTPServer, site: Path, *, on_ready: Callable[[str], object]) -> None:
     """Serve a site until it is interrupted.
 
     Args:
+        server: from `bound`.
         site: its folder.
-        port: on 127.0.0.1; 0 picks a free one.
         on_ready: called with the address once it is answered.
 
     Raises:
-        InputError: not a site, or the port is taken.
+        InputError: not a site.
     """
-    with open_server(site, port) as server:
-        on_ready(f"http://{HOST}:{server.server_port}/")
-        server.serve_forever()
+    _give(server, site)
+    on_ready(f"http://{HOST}:{server.server_port}/")
+    server.serve_forever()
 
 
 def open_server(site: Path, port: int) -> ThreadingHTTPServer:
-    """A server that is bound and answers once it runs.
+    """A server of a site that answers once it runs.
 
     Raises:
-        InputError: not a site, or the port is taken.
+        InputError: not a site, or the port cannot be used.
     """
     open_index(site)
+    server = bound(port)
+    _give(server, site)
+    return server
+
+
+def bound(port: int) -> ThreadingHTTPServer:
+    """A server without a site yet: a port that is taken is known before a site is built.
+
+    Args:
+        port: on 127.0.0.1; 0 picks a free one.
+
+    Raises:
+        InputError: the port cannot be used.
+    """
     try:
-        return ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(site)))
-    except OSError as error:
+        return ThreadingHTTPServer((HOST, port), _Handler)
+    except (OSError, OverflowError) as error:
         raise InputError(
-            f"port {port} cannot be used: {error.strerror or error}; choose another, or 0"
+            f"port {port} cannot be used: {getattr(error, 'strerror', None) or error}; "
+            "choose another, or 0"
         ) from error
+
+
+def _give(server: ThreadingHTTPServer, site: Path) -> None:
+    open_index(site)
+    server.RequestHandlerClass = partial(_Handler, directory=str(site))
 
 
 def _kept(study: str | Path) -> Path:
@@ -110,17 +130,11 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a file or a unit."""
-        if self._allowed():
-            twin = self._twin()
-            if twin is None:
-                super().do_GET()
-            else:
-                self._send_json(twin)
+        self._answer(super().do_GET)
 
     def do_HEAD(self) -> None:
-        """Answer with the headers of a file."""
-        if self._allowed():
-            super().do_HEAD()
+        """Answer with the headers of a file or a unit."""
+        self._answer(super().do_HEAD)
 
     def end_headers(self) -> None:
         """Sites are built anew in the same place, so browsers ask each time."""
@@ -135,6 +149,19 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing is written of what is asked for."""
+
+    def _answer(self, with_file: Callable[[], None]) -> None:
+        if not self._allowed():
+            return
+        try:
+            twin = self._twin()
+        except InputError as error:
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, explain=str(error))
+            return
+        if twin is None:
+            with_file()
+        else:
+            self._send_json(twin)
 
     def _allowed(self) -> bool:
         name = self.headers.get("Host", HOST).rsplit(":", 1)[0]
@@ -153,7 +180,11 @@ class _Handler(SimpleHTTPRequestHandler):
         return [urllib.parse.unquote(part) for part in path.strip("/").split("/") if part]
 
     def _twin(self) -> str | None:
-        """The unit that is asked for as JSON; None if it is something else."""
+        """The unit that is asked for as JSON; None if it is something else.
+
+        Raises:
+            InputError: a file of the site is missing or damaged.
+        """
         *site, last = self._parts() or [""]
         if not site or site[0] == "data" or not last.endswith(".json"):
             return None
@@ -168,4 +199,5 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)

@@ -1,7 +1,8 @@
 """Which simulated sequences are shown of an explanation, and their values.
 
 At most ten for each simulator and LLM: of the test split before the others, because scores are
-measured there, and top and random sequences in turn.
+measured there, and top and random sequences in turn. Explanations come in the order in which the
+unit's page lists them.
 """
 
 from typing import Final
@@ -20,7 +21,7 @@ SHOWN = 10
 """Sequences of one explanation by one simulator and LLM."""
 
 _SPLITS: Final = ("test", "valid", "calibration", "train")
-_BY: Final = ("explanation_id", "simulator", "llm")
+_BY: Final = ("simulator", "llm")
 
 Ints = NDArray[np.int64]
 
@@ -39,22 +40,26 @@ def shown_simulations(root: str, units: SiteUnits, tokens: Tokens) -> pa.Table:
     rows = store.current("simulations", rows)
     at = pc.index_in(rows["explanation_id"], explanations["explanation_id"].combine_chunks())
     rows = rows.append_column("place", explanations["place"].take(at))
-    return rows.take(pa.array(_chosen(rows)))
+    return rows.take(pa.array(_chosen(rows, at.to_numpy().astype(np.int64))))
 
 
-def _chosen(rows: pa.Table) -> Ints:
-    """Indices of the rows to show, in the order in which they are shown."""
-    group = combined([numbered(rows[name]) for name in _BY])
+def _chosen(rows: pa.Table, explanation: Ints) -> Ints:
+    """Indices of the rows to show, in the order in which they are shown.
+
+    Args:
+        rows: simulations.
+        explanation: of each, the place of its explanation in the list of those of all units.
+    """
+    group = combined([explanation, *(numbered(rows[name]) for name in _BY)])
     split = numbered(rows["split"], _SPLITS)
     kind = numbered(rows["kind"], ("top", "random", "quantile"))
     sequence = rows["sequence_id"].to_numpy()
-    place = rows["place"].to_numpy()
     turn = np.empty(len(group), dtype=np.int64)
     order = np.lexsort((sequence, kind, split, group))
     turn[order] = ordinals(combined([group, split, kind])[order])
     order = np.lexsort((sequence, kind, turn, split, group))
     kept = order[ordinals(group[order]) < SHOWN]
-    return kept[np.lexsort((sequence[kept], kind[kept], split[kept], group[kept], place[kept]))]
+    return kept[np.lexsort((sequence[kept], kind[kept], split[kept], group[kept]))]
 
 
 def numbered(values: pa.ChunkedArray, known: tuple[str, ...] = ()) -> Ints:

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from neuroscribe.datasets import store
 from neuroscribe.datasets.schema import describe
 from neuroscribe.records import SPLITS
 from neuroscribe.viewer.blocks import EXEMPLARS, INDEX, ROWS, UNITS, write_json
-from neuroscribe.viewer.headline import Headline
+from neuroscribe.viewer.headline import Headline, with_places
+from neuroscribe.viewer.order import SiteUnits
 from neuroscribe.viewer.rounding import number
 from neuroscribe.viewer.search_index import SearchIndex
 from neuroscribe.viewer.units import STATISTICS
@@ -31,6 +33,8 @@ def write_site_index(
     manifest: Mapping[str, Any],
     *,
     title: str | None,
+    build: str,
+    sites: Sequence[SiteUnits],
     summaries: Sequence[Mapping[str, Any]],
     headline: Headline | None,
     search: SearchIndex,
@@ -43,6 +47,8 @@ def write_site_index(
         out: the site that is built.
         manifest: of the study.
         title: None names subject and corpus.
+        build: differs where the other files may differ.
+        sites: with their units.
         summaries: of the sites, in order.
         headline: which score is shown in one line.
         search: what the index left out.
@@ -54,9 +60,10 @@ def write_site_index(
         out / INDEX,
         {
             "format": FORMAT,
+            "build": build,
             "title": named if title is None else title,
             "provenance": _provenance(root, manifest),
-            "totals": _totals(root, manifest, summaries),
+            "totals": _totals(root, manifest, sites, summaries),
             "splits": _splits(root),
             "headline": None
             if headline is None
@@ -75,21 +82,37 @@ def write_site_index(
 
 
 def _totals(
-    root: str, manifest: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]]
+    root: str,
+    manifest: Mapping[str, Any],
+    sites: Sequence[SiteUnits],
+    summaries: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     recorded = manifest.get("recorded", {})
-    explanations = store.load(root, "explanations", columns=["status", "cost_usd"])
+    explanations = _explanations(root, sites)
+    given = explanations.filter(pc.equal(explanations["status"], "ok"))
     sequences = recorded.get("sequences")
     if sequences is None:
         sequences = store.read(root, "sequences", columns=["sequence_id"]).num_rows
     return {
         "units": sum(summary["count"] for summary in summaries),
         "explained": sum(summary["explained"] for summary in summaries),
-        "explanations": pc.sum(pc.equal(explanations["status"], "ok")).as_py() or 0,
+        "explanations": given.num_rows,
         "sequences": sequences,
         "tokens": recorded.get("tokens"),
-        "cost_usd": number(pc.sum(explanations["cost_usd"]).as_py()),
+        # What lacks a price would make the sum too small.
+        "cost_usd": None
+        if given["cost_usd"].null_count
+        else number(pc.sum(explanations["cost_usd"]).as_py()),
     }
+
+
+def _explanations(root: str, sites: Sequence[SiteUnits]) -> pa.Table:
+    """Status and cost of those of the units that are shown."""
+    names = ["site", "unit", "polarity", "status", "cost_usd"]
+    rows = store.load(root, "explanations", columns=names)
+    return pa.concat_tables(
+        with_places(rows.filter(pc.equal(rows["site"], units.name)), units) for units in sites
+    )
 
 
 def _splits(root: str) -> list[str]:

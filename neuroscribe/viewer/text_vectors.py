@@ -91,7 +91,8 @@ def _sentences(texts: Sequence[str], encoder: str) -> Vectors:
     # Loads torch.
     from neuroscribe.subjects.embedding import open_embedder  # noqa: PLC0415
 
-    array: Vectors = open_embedder(encoder)(texts)
+    # Another device would give other last digits.
+    array: Vectors = open_embedder(encoder, device="cpu")(texts)
     return array
 
 

@@ -34,6 +34,7 @@ def unit_twin(site: Path, name: str) -> dict[str, Any]:
 
     Raises:
         SubjectError: the site has no such unit.
+        InputError: a file of the site is missing or damaged.
     """
     number, place = _address(open_index(site), UnitId.parse(name))
     units = _block(site, "units", number, place // UNITS)["units"]

@@ -21,6 +21,7 @@ SHOWN_LOOKUP = 30
 """Tokens of the look-up table: it falls off fast, and a hundred would be half of a block."""
 
 QUANTILE_LEVELS: Final = [0.5, 0.9, 0.99, 0.999]
+"""Of the largest activation of each sequence, in studies that were recorded with this package."""
 STATISTICS: Final = [
     field.name
     for field in SCHEMAS["units"]
@@ -95,7 +96,7 @@ def _described(
             "opposite": units.opposite(place),
             "statistics": {name: values[at] for name, values in statistics.items()},
             "quantiles": {
-                "levels": QUANTILE_LEVELS[: len(boundaries[at])],
+                "levels": _levels(boundaries[at]),
                 "boundaries": boundaries[at],
             },
             "histogram": {"edges": edges[at], "counts": counts[at] or []},
@@ -103,6 +104,11 @@ def _described(
         }
         for at, place in enumerate(places)
     ]
+
+
+def _levels(boundaries: Sequence[Number]) -> list[float]:
+    """What the boundaries are quantiles of; unknown where an imported unit has other ones."""
+    return QUANTILE_LEVELS if len(boundaries) == len(QUANTILE_LEVELS) else []
 
 
 def _lookups(rows: pa.Table, tokens: Tokens) -> list[list[tuple[str, Number, int]]]:

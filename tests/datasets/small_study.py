@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from neuroscribe.datasets.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
 from neuroscribe.records import (
     Exemplar,
     Explanation,

@@ -1,6 +1,9 @@
 """Numbers, levels, nearest ones, layout and files of the site."""
 
 import json
+import sys
+import zlib
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -132,11 +135,60 @@ def test_without_scikit_learn_the_map_is_refused_with_what_to_do(monkeypatch):
         text_vectors(["rain"], "words")
 
 
+@pytest.mark.parametrize("stranger", [".git", "CNAME", "data/notes.txt"])
+def test_a_site_with_files_of_somebody_else_is_not_replaced(tmp_path, stranger):
+    out = tmp_path / "site"
+    (out / "data").mkdir(parents=True)
+    for name in ("data/site.json", "data/source.json", "index.html", stranger):
+        (out / name).write_text("{}")
+    with (
+        pytest.raises(InputError, match=f"also holds {stranger}, which would be lost; build into"),
+        replaced(out),
+    ):
+        pass
+    assert (out / stranger).read_text() == "{}"
+    (out / stranger).unlink()
+    with replaced(out):
+        pass
+    assert list(out.iterdir()) == []
+
+
+def test_a_folder_that_does_not_say_what_it_was_made_of_is_no_site(tmp_path):
+    (tmp_path / "site" / "data").mkdir(parents=True)
+    (tmp_path / "site" / "data" / "site.json").write_text("{}")
+    with pytest.raises(InputError, match="is not a site"), replaced(tmp_path / "site"):
+        pass
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", zlib.compress(b"{", wbits=31)])
+def test_a_block_that_is_missing_or_damaged_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "0.json.gz").write_bytes(content)
+    with pytest.raises(InputError, match=r"0\.json\.gz is missing or damaged: .*; build the site"):
+        read_block(tmp_path / "0.json.gz")
+
+
+def test_sentences_are_encoded_on_the_cpu_wherever_it_is(monkeypatch):
+    asked = []
+
+    def open_embedder(spec, *, device="auto"):
+        asked.append((spec, device))
+        return lambda texts: np.ones((len(texts), 2), dtype=np.float32)
+
+    # The module itself would load torch.
+    embedding = ModuleType("embedding")
+    embedding.open_embedder = open_embedder
+    monkeypatch.setitem(sys.modules, "neuroscribe.subjects.embedding", embedding)
+    text_vectors(["rain"], "some/encoder")
+    assert asked == [("some/encoder", "cpu")]
+
+
 def test_a_build_that_fails_changes_nothing(tmp_path):
     out = tmp_path / "site"
     with replaced(out) as folder:
         (folder / "data").mkdir()
         (folder / "data" / "site.json").write_text("{}")
+        (folder / "data" / "source.json").write_text("{}")
 
     def fail():
         with replaced(out) as folder:

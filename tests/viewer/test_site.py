@@ -11,7 +11,7 @@ import pytest
 from neuroscribe.datasets import store
 from neuroscribe.errors import InputError, StudyError
 from neuroscribe.records import UnitId
-from neuroscribe.viewer import build_site
+from neuroscribe.viewer import build, build_site
 from neuroscribe.viewer.blocks import read_block
 from neuroscribe.viewer.search_index import shard_of, terms_of
 from tests.viewer import conftest as made
@@ -228,6 +228,20 @@ def test_simulations_of_the_test_split_come_with_the_truth(site, study):
     assert (failed["status"], failed["reason"], failed["expected"]) == ("failed", "timed out", [])
 
 
+def test_simulations_come_in_the_order_of_the_explanations(study, tmp_path):
+    older = made.explanation(("mlp.0", 0, 1), 0, text="older", day=1, explainer="contrastive")
+    older |= {"explanation_id": "a"}
+    made.write(study, "explanations", [older], "mlp.0")
+    made.write(study, "simulations", made.simulations(older))
+    build_site(study, tmp_path / "site", map=False, weights=False)
+    site = BuiltSite(tmp_path / "site")
+    said = [each["id"] for each in site.units["mlp.0/0"]["explanations"]]
+    groups = [each["explanation"] for each in site.exemplars["mlp.0/0"]["simulations"]]
+    assert list(dict.fromkeys(groups)) == [each for each in said if each in groups]
+    assert groups[0] == "mlp.0-0-2"
+    assert groups[-1] == "a"
+
+
 def test_units_that_fire_on_the_same_sequences_are_found(site, study):
     fires = {}
     for row in store.read(study, "bits").to_pylist():
@@ -320,6 +334,81 @@ def test_other_scores_are_the_headline_where_nothing_was_simulated(study, tmp_pa
     build_site(study, tmp_path / "site", map=False, weights=False)
     headline = BuiltSite(tmp_path / "site").index["headline"]
     assert headline == {"scorer": "detection", "metric": "auc", "report_set": "top_and_random"}
+
+
+def test_a_score_that_nobody_has_is_no_headline(study, tmp_path):
+    shutil.rmtree(study / "scores")
+    (simulated, *_) = made.scores(made.explanation(("mlp.0", 0, 1), 0))
+    undefined = [
+        simulated | {"reliable": False},
+        simulated | {"metric": "auc", "value": None},
+        simulated | {"metric": "bce", "value": float("nan")},
+    ]
+    made.write(study, "scores", undefined, "mlp.0")
+    build_site(study, tmp_path / "site", map=False, weights=False)
+    assert BuiltSite(tmp_path / "site").index["headline"] is None
+    made.write(study, "scores", [simulated | {"scorer": "sorting", "metric": "hits"}], "mlp.0")
+    build_site(study, tmp_path / "site", map=False, weights=False)
+    site = BuiltSite(tmp_path / "site")
+    assert site.index["headline"]["metric"] == "hits"
+    assert site.rows[0]["score"] == 0.4123
+
+
+def test_scores_that_arrive_while_the_site_is_built_are_left_to_the_next(
+    study, tmp_path, monkeypatch
+):
+    choose_headline = build.choose_headline
+
+    def then_scored(root):
+        headline = choose_headline(root)
+        (row, *_) = made.scores(made.explanation(("mlp.0", 0, 1), 0))
+        made.write(study, "scores", [row | {"llm": "another", "value": 0.9}], "mlp.0")
+        return headline
+
+    monkeypatch.setattr(build, "choose_headline", then_scored)
+    build_site(study, tmp_path / "site", map=False, weights=False)
+    assert BuiltSite(tmp_path / "site").rows[0]["score"] == 0.4123
+
+
+def test_the_cost_is_that_of_the_units_that_are_shown(study, site, tmp_path):
+    assert site.index["totals"]["cost_usd"] == 0.001358
+    assert site.index["totals"]["explanations"] == 9
+    some = (UnitId("mlp.0", 1), UnitId("mlp.0", 2), UnitId("mlp.1", 0))
+    build_site(study, tmp_path / "some", units=some, map=False, weights=False)
+    totals = BuiltSite(tmp_path / "some").index["totals"]
+    assert (totals["explanations"], totals["cost_usd"]) == (2, 0.0002469)
+
+
+def test_the_cost_is_unknown_where_a_price_is(study, tmp_path):
+    free = made.explanation(("mlp.0", 1, 1), 7, day=3) | {"cost_usd": None}
+    made.write(study, "explanations", [free], "mlp.0")
+    build_site(study, tmp_path / "site", map=False, weights=False)
+    assert BuiltSite(tmp_path / "site").index["totals"]["cost_usd"] is None
+
+
+def test_boundaries_that_are_not_ours_have_no_levels(study, tmp_path):
+    rows = store.read(study, "units", site="mlp.0").to_pylist()
+    shutil.rmtree(study / "units" / "mlp.0")
+    rows = [row | {"quantile_boundaries": [0.1, 0.2, 0.3]} for row in rows]
+    made.write(study, "units", rows, "mlp.0")
+    build_site(study, tmp_path / "site", map=False, weights=False)
+    shown = BuiltSite(tmp_path / "site").units["mlp.0/0"]["quantiles"]
+    assert shown == {"levels": [], "boundaries": [0.1, 0.2, 0.3]}
+
+
+def test_of_a_few_units_only_their_exemplars_are_read(study, tmp_path, monkeypatch):
+    read, counts = store.read, []
+
+    def counted(root, table, **options):
+        rows = read(root, table, **options)
+        if table == "exemplars":
+            counts.append(rows.num_rows)
+        return rows
+
+    monkeypatch.setattr(store, "read", counted)
+    chosen = (UnitId("mlp.1", 1), UnitId("mlp.1", 38))
+    build_site(study, tmp_path / "site", units=chosen, map=False, weights=False)
+    assert counts == [2 * 60]
 
 
 def test_the_simulator_that_scored_most_gives_the_score_of_the_line(study, tmp_path):

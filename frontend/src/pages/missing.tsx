@@ -7,13 +7,14 @@ import { LoadError } from "../load";
 import { unitAt, unitName } from "../place";
 
 export function Missing({ index, shown }: { index: SiteIndex; shown: string }) {
-  useTitle(`No such unit: ${shown}`);
   const example = index.sites[0];
   const first = example === undefined ? null : unitAt(example, 0);
   const site = index.sites.find((one) => shown.startsWith(`${one.name}/`));
+  const what = site === undefined ? "No such page" : "No such unit";
+  useTitle(`${what}: ${shown}`);
   return (
     <article class="notice" data-testid="missing">
-      <h1>No such unit</h1>
+      <h1>{what}</h1>
       <p>This study holds nothing at <code>{shown}</code>.</p>
       {site === undefined ? null : (
         <p><a href={ofSite(site.name)}>{site.name}</a> has {count(site.count)} units{site.units === null ? <>, numbered from 0 to {count(Math.ceil(site.count / site.polarities.length) - 1)}</> : ", not all of the layer"}.</p>

@@ -23,7 +23,7 @@ export function ModelPage({ index }: { index: SiteIndex }) {
         <Tile value={count(totals.explanations)} of="explanations" />
         <Tile value={count(totals.sequences)} of="sequences shown" />
         {totals.tokens === null ? null : <Tile value={count(totals.tokens)} of="tokens read" />}
-        {totals.cost_usd === null ? null : <Tile value={dollars(totals.cost_usd)} of="paid for LLMs" />}
+        {totals.cost_usd === null ? null : <Tile value={dollars(totals.cost_usd)} of="paid for explanations" />}
       </ul>
       <section aria-labelledby="layers">
         <h2 id="layers">Layers</h2>

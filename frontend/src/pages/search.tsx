@@ -4,11 +4,12 @@ import { ofUnit } from "../address";
 import type { SearchShard, SiteIndex } from "../contract";
 import { plural, score } from "../format";
 import { useLoad, useTitle } from "../hooks";
+import { lineAt } from "../line";
 import { load } from "../load";
 import { placeOfRow } from "../place";
-import { rowsOf } from "../rows";
 import { find } from "../search";
 import { termsOf } from "../terms";
+import { visible } from "../visible";
 import { Failed, Waiting } from "./missing";
 
 const PAGE = 25;
@@ -72,9 +73,8 @@ function Results({ index, rows, terms }: { index: SiteIndex; rows: number[]; ter
 async function resultOf(index: SiteIndex, row: number): Promise<Result | null> {
   const place = placeOfRow(index.sites, row);
   if (place === null) return null;
-  const rows = rowsOf(index, place.folder);
-  await rows.loadAt(place.place);
-  return { unit: rows.name(place.place), text: rows.text[place.place] ?? "", score: rows.number("score", place.place) };
+  const line = await lineAt(index, place);
+  return line === null ? null : { ...line, text: visible(line.text ?? "") };
 }
 
 /** The text with the words that were found set off; the last one where a word begins with it. */

@@ -10,7 +10,10 @@ import { Histogram } from "../parts/histogram";
 import { Simulations } from "../parts/simulations";
 import { placeOfName, unitAt, unitName, type Place } from "../place";
 import { loadUnit } from "../unit";
+import { visible } from "../visible";
 import { Failed, Missing, Waiting } from "./missing";
+
+const MARKS = "Marks: share of sequences whose largest activation lies below.";
 
 export function UnitPage({ index, name }: { index: SiteIndex; name: string }) {
   const place = placeOfName(index, name);
@@ -21,7 +24,7 @@ export function UnitPage({ index, name }: { index: SiteIndex; name: string }) {
 function Found({ index, name, place }: { index: SiteIndex; name: string; place: Place }) {
   const { value, error, stale, retry } = useLoad(name, () => loadUnit(index, place, name));
   const text = value?.unit.explanations.find((one) => one.selected && one.text !== null)?.text ?? null;
-  useTitle(`${name}${text === null || stale ? "" : `: ${text}`} · ${index.title}`);
+  useTitle(`${name}${text === null || stale ? "" : `: ${visible(text)}`} · ${index.title}`);
   if (error !== undefined) return <Failed error={error} retry={retry} />;
   if (value === undefined) return <><Title index={index} place={place} name={name} unit={null} /><Waiting /></>;
   const { unit, exemplars, sequences } = value;
@@ -71,7 +74,9 @@ function Title({ index, place, name, unit }: { index: SiteIndex; place: Place; n
 
 function Activations({ unit }: { unit: Unit }) {
   const marks = unit.quantiles.boundaries.map((at, i) => ({ at, label: levelName(unit.quantiles.levels[i]) }));
-  return <Histogram title="Activations" counts={unit.histogram} of="tokens" xLabel="activation, with quantiles of the train split" format={(edge) => measure(edge)} logarithmic marks={marks} height={180} testid="activation-histogram" />;
+  const drawn = unit.histogram.counts.reduce((sum, n) => sum + n, 0);
+  const sampled = drawn < (unit.statistics["n_tokens"] ?? drawn);
+  return <Histogram title="Activations" counts={unit.histogram} of={sampled ? "sampled tokens" : "tokens"} xLabel="activation of a token" format={(edge) => measure(edge)} logarithmic marks={marks} {...(marks.length > 0 ? { note: MARKS } : {})} height={180} testid="activation-histogram" />;
 }
 
 function levelName(level: number | undefined): string {

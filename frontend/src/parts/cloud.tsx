@@ -11,9 +11,11 @@ import { cssOf, ordered, paint, shuffled, type View } from "../pixels";
 import { placeOfRow } from "../place";
 import { go } from "../router";
 import { rowsOf } from "../rows";
+import { visible } from "../visible";
 
 const EXTENT = 65_536; // the layout's coordinates run from 0 to 65535
 const REACH = 9; // CSS pixels
+const REACH_TOUCH = 20;
 const MOST_DISCS = 6000; // more are drawn as squares
 const MOST_ZOOM = 400;
 const WAIT_MS = 90; // before the text of a point under a moving pointer is fetched
@@ -75,6 +77,7 @@ export function Cloud({ index, points, colours }: Props) {
       .translateExtent([[-width / 2, -height / 2], [1.5 * width, 1.5 * height]])
       .extent([[0, 0], [width, height]])
       .clickDistance(4)
+      .tapDistance(0) // two quick touches open a point, so they can't zoom
       .on("zoom", (event: D3ZoomEvent<HTMLCanvasElement, unknown>) => {
         transform.current = event.transform;
         setHovered(null);
@@ -92,6 +95,7 @@ export function Cloud({ index, points, colours }: Props) {
   }, [width, height, points]);
   useEffect(draw, [colours]);
 
+  const touching = useRef(false); // events of clicks don't say so in every browser
   const waiting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(waiting.current), []);
   /** The point next to a pointer, or -1. */
@@ -99,7 +103,7 @@ export function Cloud({ index, points, colours }: Props) {
     const { x, y, k } = transform.current;
     const left = ((event.offsetX - x) / k - margin.x) / size;
     const top = ((event.offsetY - y) / k - margin.y) / size;
-    return nearest(tree, points, left, top, REACH / (k * size));
+    return nearest(tree, points, left, top, (touching.current ? REACH_TOUCH : REACH) / (k * size));
   };
   const describe = (at: number, event: MouseEvent) => {
     clearTimeout(waiting.current);
@@ -118,7 +122,10 @@ export function Cloud({ index, points, colours }: Props) {
     }, WAIT_MS);
   };
   const open = (event: MouseEvent) => {
-    const place = placeOfRow(index.sites, points.row[pointAt(event)] ?? -1);
+    const at = pointAt(event);
+    // A finger does not hover: its first touch of a point shows it, the second opens it.
+    if (touching.current && at !== hover.current) return describe(at, event);
+    const place = placeOfRow(index.sites, points.row[at] ?? -1);
     if (place !== null) go(ofUnit(rowsOf(index, place.folder).name(place.place)));
   };
   const by = (factor: number) => {
@@ -138,8 +145,9 @@ export function Cloud({ index, points, colours }: Props) {
         height={Math.round(height * devicePixelRatio)}
         style={{ width: `${width}px`, height: `${height}px` }}
         class={hovered === null ? "" : "pointing"}
-        onPointerMove={(event) => describe(pointAt(event), event)}
-        onPointerLeave={(event) => describe(-1, event)}
+        onPointerDown={(event) => (touching.current = event.pointerType === "touch")}
+        onPointerMove={(event) => event.pointerType !== "touch" && ((touching.current = false), describe(pointAt(event), event))}
+        onPointerLeave={(event) => event.pointerType !== "touch" && describe(-1, event)}
         onClick={open}
       />
       <div class="zoom">
@@ -150,7 +158,8 @@ export function Cloud({ index, points, colours }: Props) {
       {hovered === null ? null : (
         <div class="card" data-testid="map-card" style={{ left: `${Math.min(Math.max(0, width - 290), hovered.x + 14)}px`, top: hovered.y > height - 130 ? "auto" : `${hovered.y + 14}px`, bottom: hovered.y > height - 130 ? `${height - hovered.y + 14}px` : "auto" }}>
           <p><b>{hovered.unit}</b> <span class="num quiet">{score(hovered.score)}</span></p>
-          <p>{hovered.text === "" ? "…" : hovered.text}</p>
+          <p>{hovered.text === "" ? "…" : visible(hovered.text)}</p>
+          {touching.current ? <p class="quiet">Touch it again to open it.</p> : null}
         </div>
       )}
     </div>

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Explanation, Score, SiteIndex } from "../contract";
 import { count, dollars, MISSING, percent, plural, score as written, time } from "../format";
+import { visible } from "../visible";
 import { floorOf, Interval, IntervalLegend } from "./small";
 
 const FEW = 4; // scores that are shown without a choice
@@ -38,7 +39,7 @@ function One({ explanation, number, of, index }: OneProps) {
   const { text, scores } = explanation;
   return (
     <section class={`explanation${explanation.selected ? " selected" : ""}`} data-testid="explanation" aria-label={`Explanation ${number} of ${of}`}>
-      {text === null ? <p class="saying quiet">No explanation: {explanation.reason ?? explanation.status}</p> : <p class="saying">{text}</p>}
+      {text === null ? <p class="saying quiet">No explanation: {visible(explanation.reason ?? explanation.status)}</p> : <p class="saying">{visible(text)}</p>}
       <p class="meta">
         {of > 1 ? <b>{number}</b> : null}
         {explanation.selected ? null : <span class="tag">not selected</span>}

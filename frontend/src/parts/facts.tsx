@@ -96,7 +96,7 @@ function Kin({ list, known, none }: { list: Neighbour[] | null; known: (name: st
         <li key={name}>
           {known(name) ? <a href={ofUnit(name)} data-testid="neighbour">{name}</a> : <span>{name}</span>}
           <span class="num quiet">{score(similarity)}</span>
-          <span class="text" title={text ?? ""}>{text ?? MISSING}</span>
+          <span class="text" title={visible(text ?? "")}>{text === null ? MISSING : visible(text)}</span>
         </li>
       ))}
     </ul>

@@ -18,9 +18,11 @@ interface Props {
   height?: number;
   testid: string;
   ticks?: (value: number) => string;
+  /** What else is to be known of it, in a line below. */
+  note?: string;
 }
 
-export function Histogram({ title, counts, of, xLabel, format, logarithmic = false, marks = [], height = 190, testid, ticks }: Props) {
+export function Histogram({ title, counts, of, xLabel, format, logarithmic = false, marks = [], height = 190, testid, ticks, note }: Props) {
   const [at, setAt] = useState<number | null>(null);
   const bars = useMemo(() => barsOf(counts), [counts]);
   const { edges, counts: n, heights, per } = bars;
@@ -59,6 +61,7 @@ export function Histogram({ title, counts, of, xLabel, format, logarithmic = fal
     <figure class="figure">
       <figcaption><span>{title}</span><span class="quiet num">{shown}</span></figcaption>
       <Plot label={`${title}: ${count(total)} ${of} from ${format(edges[0] ?? 0)} to ${format(edges.at(-1) ?? 0)}, most between ${mode(bars, format)}`} height={height} version={JSON.stringify([counts, marks, logarithmic])} options={options} data={[middles, heights.map((one) => (logarithmic && one === 0 ? null : one))]} testid={testid} />
+      {note === undefined ? null : <p class="note">{note}</p>}
     </figure>
   );
 }

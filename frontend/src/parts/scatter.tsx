@@ -10,6 +10,7 @@ import { ofUnit } from "../address";
 import { percent, percentTick, score } from "../format";
 import { go } from "../router";
 import type { SiteRows } from "../rows";
+import { visible } from "../visible";
 import { axis, Plot, type Inks } from "./plot";
 
 const REACH = 10; // CSS pixels
@@ -61,13 +62,14 @@ export function Scatter({ rows, height }: { rows: SiteRows; height: number }) {
     at === null
       ? points.places.length === 0 && rows.complete ? "nothing scored" : "a point opens its unit"
       : `${rows.name(at)}  ${score(rows.number("score", at))}  ${percent(rows.number("density", at))}`;
+  const said = at === null ? "" : visible(rows.text[at] ?? "");
   return (
     <figure class="figure">
       <figcaption><span>Score against density</span><span class="quiet num">{shown}</span></figcaption>
       <div class={at === null ? "" : "pointing"}>
         <Plot label={`Score against density of ${points.places.length} units of ${rows.site.name}; the table below holds the same numbers`} height={height} version={`${rows.site.name} ${rows.loaded}`} options={options} data={[[points.left, points.right], [null, null]]} testid="scatter" />
       </div>
-      <p class="below" title={at === null ? "" : (rows.text[at] ?? "")}>{at === null ? " " : (rows.text[at] ?? " ")}</p>
+      <p class="below" title={said}>{said === "" ? " " : said}</p>
     </figure>
   );
 }

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { ExemplarBlock, Explanation, Simulated, Simulation, UnitExemplars } from "../contract";
 import { measure, MISSING } from "../format";
+import { visible } from "../visible";
 import { Choice } from "./choice";
 import { lowestOf, scaled } from "./exemplars";
 import { Token, TokenLines } from "./tokens";
@@ -40,7 +41,7 @@ export function Simulations({ shown, sequences, explanations }: Props) {
         )}
         {canCalibrate ? <Choice label="Predicted" testid="calibrated" value={calibrated ? "yes" : "no"} choices={[["no", "0 to 10"], ["yes", "Calibrated"]]} onChoose={(next) => setCalibrated(next === "yes")} /> : null}
       </div>
-      {explained?.text == null ? null : <p class="quiet">of “{explained.text}”</p>}
+      {explained?.text == null ? null : <p class="quiet">of “<bdi>{visible(explained.text)}</bdi>”</p>}
       <div class="simulations" data-testid="simulations">
         <TokenLines label="True activations above simulated ones">
           {items.map((item, i) => <Pair key={`${simulation.explanation} ${item.s} ${i}`} item={item} tokens={sequences[item.s]?.tokens ?? []} shown={shown} calibrated={calibrated && item.calibrated !== null} />)}

@@ -96,7 +96,7 @@ function move(root: HTMLElement, event: KeyboardEvent): boolean {
     if (event.target === root) focus(peakOf(lines[0]));
     return event.target === root;
   }
-  const tokens = [...line.querySelectorAll<HTMLElement>(".token[tabindex]")];
+  const tokens = [...line.querySelectorAll<HTMLElement>(".token[tabindex]")].filter((token) => token === here || inSight(token));
   const at = tokens.indexOf(here);
   const row = lines.indexOf(line);
   if (event.key === "ArrowLeft") focus(tokens[at - 1]);
@@ -106,6 +106,14 @@ function move(root: HTMLElement, event: KeyboardEvent): boolean {
   if (event.key === "ArrowUp") focus(peakOf(lines[row - 1]));
   if (event.key === "ArrowDown") focus(peakOf(lines[row + 1]));
   return true;
+}
+
+/** False for what a line that is not opened cuts off; its peak always counts as seen. */
+function inSight(token: HTMLElement): boolean {
+  const window = token.closest(".before, .after");
+  if (window === null || token.classList.contains("peak")) return true;
+  const [inner, outer] = [token.getBoundingClientRect(), window.getBoundingClientRect()];
+  return inner.left >= outer.left - 0.5 && inner.right <= outer.right + 0.5;
 }
 
 function peakOf(line: HTMLElement | undefined): HTMLElement | undefined {

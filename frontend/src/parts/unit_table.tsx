@@ -8,8 +8,9 @@ import { ofUnit } from "../address";
 import { measure, MISSING, percent, score } from "../format";
 import { useMedia } from "../hooks";
 import type { NumberColumn, SiteRows } from "../rows";
-import { Interval } from "./small";
 import type { Sort, SortColumn } from "../table";
+import { visible } from "../visible";
+import { Interval } from "./small";
 
 const HEIGHT = 33;
 const HEIGHT_NARROW = 62;
@@ -113,7 +114,8 @@ interface RowProps {
 function Row({ rows, place, position, columns, height, narrow, from }: RowProps) {
   const name = rows.name(place);
   const known = rows.has(place);
-  const text = rows.text[place] ?? null;
+  const written = rows.text[place] ?? null;
+  const text = written === null ? null : visible(written);
   const number = (column: NumberColumn) => rows.number(column, place);
   const cell = (column: Column) => {
     switch (column.name) {

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.csv_format import (
+from neuroscribe.datasets.interchange.csv_format import (
     COLUMNS,
     EXPLANATION_COLUMNS,
     SCORE_COLUMNS,
     UNIT,
     write_cell,
 )
+from neuroscribe.datasets.interchange.transfer import Transfer, require_absent
 from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.datasets.schema import IDENTITY
-from neuroscribe.datasets.transfer import Transfer, require_absent
 from neuroscribe.errors import InputError
 from neuroscribe.records import UnitId
 

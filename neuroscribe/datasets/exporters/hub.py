@@ -17,16 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from neuroscribe import progress
-from neuroscribe.datasets import croissant, dataset_card, store
+from neuroscribe.datasets import store
+from neuroscribe.datasets.card import croissant, dataset_card
+from neuroscribe.datasets.card.public import public_manifest, public_rows
+from neuroscribe.datasets.card.publication import Publication
+from neuroscribe.datasets.card.published_tables import WITHOUT_SITES
+from neuroscribe.datasets.interchange.transfer import Transfer, require_absent
 from neuroscribe.datasets.manifest import read_manifest, write_manifest
 from neuroscribe.datasets.parts import live_parts
 from neuroscribe.datasets.placed_folder import placed_whole
-from neuroscribe.datasets.public import public_manifest, public_rows
-from neuroscribe.datasets.publication import Publication
-from neuroscribe.datasets.published_tables import WITHOUT_SITES
 from neuroscribe.datasets.row_order import ordered
 from neuroscribe.datasets.schema import IDENTITY, SCHEMAS
-from neuroscribe.datasets.transfer import Transfer, require_absent
 from neuroscribe.errors import StoreError
 from neuroscribe.records import UnitId
 

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from neuroscribe import progress
-from neuroscribe.datasets.jsonl_batches import JsonlBatches
-from neuroscribe.datasets.manifest import read_manifest
-from neuroscribe.datasets.neuronpedia_format import (
+from neuroscribe.datasets.interchange.jsonl_batches import JsonlBatches
+from neuroscribe.datasets.interchange.neuronpedia_format import (
     Creator,
     Row,
     Source,
@@ -33,10 +32,11 @@ from neuroscribe.datasets.neuronpedia_format import (
     model_name,
     type_row,
 )
-from neuroscribe.datasets.neuronpedia_names import NeuronpediaNames
+from neuroscribe.datasets.interchange.neuronpedia_names import NeuronpediaNames
+from neuroscribe.datasets.interchange.transfer import Transfer, require_absent
+from neuroscribe.datasets.interchange.unit_stream import UnitRows, stream_units
+from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.datasets.placed_folder import placed_whole
-from neuroscribe.datasets.transfer import Transfer, require_absent
-from neuroscribe.datasets.unit_stream import UnitRows, stream_units
 from neuroscribe.errors import InputError
 from neuroscribe.records import SPLITS, UnitId
 

@@ -18,8 +18,7 @@ from typing import Any
 
 from neuroscribe import progress
 from neuroscribe.datasets import store
-from neuroscribe.datasets.manifest import read_manifest
-from neuroscribe.datasets.openai_format import (
+from neuroscribe.datasets.interchange.openai_format import (
     ACTIVATIONS_FOLDER,
     EXPLANATIONS_FOLDER,
     METRICS,
@@ -30,7 +29,7 @@ from neuroscribe.datasets.openai_format import (
     SequenceSimulation,
     SimulationResults,
 )
-from neuroscribe.datasets.openai_splits import (
+from neuroscribe.datasets.interchange.openai_splits import (
     INTERLEAVED,
     QUANTILE,
     RANDOM,
@@ -38,15 +37,16 @@ from neuroscribe.datasets.openai_splits import (
     interleave,
     splits_of,
 )
-from neuroscribe.datasets.openai_writing import record_text, results_text
-from neuroscribe.datasets.transfer import Transfer, require_absent
-from neuroscribe.datasets.unit_stream import (
+from neuroscribe.datasets.interchange.openai_writing import record_text, results_text
+from neuroscribe.datasets.interchange.transfer import Transfer, require_absent
+from neuroscribe.datasets.interchange.unit_stream import (
     ExplanationRows,
     Row,
     Source,
     UnitRows,
     stream_units,
 )
+from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.errors import InputError, StoreError
 from neuroscribe.records import Split, UnitId
 

@@ -18,12 +18,12 @@ from typing import Any
 import pyarrow as pa
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.csv_format import EXPLANATION_COLUMNS, SCORE_COLUMNS, UNIT
-from neuroscribe.datasets.csv_lines import POLARITY, SITE, TEXT, Line, read_lines
+from neuroscribe.datasets.interchange.csv_format import EXPLANATION_COLUMNS, SCORE_COLUMNS, UNIT
+from neuroscribe.datasets.interchange.csv_lines import POLARITY, SITE, TEXT, Line, read_lines
+from neuroscribe.datasets.interchange.transfer import Transfer
 from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.datasets.rows import explanations_table
 from neuroscribe.datasets.schema import IDENTITY, SCHEMAS
-from neuroscribe.datasets.transfer import Transfer
 from neuroscribe.errors import InputError
 from neuroscribe.records import NO_LLM, Explanation, UnitId
 

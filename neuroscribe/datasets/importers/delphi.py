@@ -15,14 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuroscribe import progress
-from neuroscribe.datasets.delphi_cache import CachedLatent, CacheFile, Windows, read_cache
-from neuroscribe.datasets.delphi_folder import DelphiFolder
-from neuroscribe.datasets.delphi_opinions import Opinions
-from neuroscribe.datasets.delphi_results import LatentName
-from neuroscribe.datasets.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.delphi_cache import (
+    CachedLatent,
+    CacheFile,
+    Windows,
+    read_cache,
+)
+from neuroscribe.datasets.interchange.delphi_folder import DelphiFolder
+from neuroscribe.datasets.interchange.delphi_opinions import Opinions
+from neuroscribe.datasets.interchange.delphi_results import LatentName
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.transfer import Transfer, require_absent
+from neuroscribe.datasets.interchange.vocabulary_bytes import TokenBytes, by_number, open_vocabulary
 from neuroscribe.datasets.token_boundaries import show_bytes
-from neuroscribe.datasets.transfer import Transfer, require_absent
-from neuroscribe.datasets.vocabulary_bytes import TokenBytes, by_number, open_vocabulary
 from neuroscribe.errors import InputError
 from neuroscribe.records import (
     SPLITS,

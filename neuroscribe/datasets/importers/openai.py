@@ -13,8 +13,8 @@ from pathlib import Path
 import fsspec
 
 from neuroscribe import progress
-from neuroscribe.datasets.imported_study import StudyBuilder
-from neuroscribe.datasets.openai_format import (
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.openai_format import (
     ACTIVATIONS_FOLDER,
     EXPLANATIONS_FOLDER,
     NeuronRecord,
@@ -22,9 +22,9 @@ from neuroscribe.datasets.openai_format import (
     read_record,
     read_results,
 )
-from neuroscribe.datasets.openai_neuron import Authors, ImportedNeuron
-from neuroscribe.datasets.openai_splits import INTERLEAVED, TOP, splits_of
-from neuroscribe.datasets.transfer import Transfer
+from neuroscribe.datasets.interchange.openai_neuron import Authors, ImportedNeuron
+from neuroscribe.datasets.interchange.openai_splits import INTERLEAVED, TOP, splits_of
+from neuroscribe.datasets.interchange.transfer import Transfer
 from neuroscribe.errors import InputError
 from neuroscribe.records import UnitId
 

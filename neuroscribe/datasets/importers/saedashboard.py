@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from neuroscribe import progress
-from neuroscribe.datasets.imported_study import StudyBuilder
-from neuroscribe.datasets.json_fields import Fields, read_json
-from neuroscribe.datasets.mojibake import TokenReader, writing_of
-from neuroscribe.datasets.saedashboard_files import Folder, batch_paths, judged
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.json_fields import Fields, read_json
+from neuroscribe.datasets.interchange.mojibake import TokenReader, writing_of
+from neuroscribe.datasets.interchange.saedashboard_files import Folder, batch_paths, judged
+from neuroscribe.datasets.interchange.transfer import Transfer, require_absent
 from neuroscribe.datasets.token_boundaries import show_bytes
-from neuroscribe.datasets.transfer import Transfer, require_absent
 from neuroscribe.errors import InputError
 from neuroscribe.records import SPLITS, Exemplar, Kind, Sequence as TokenSequence, Split, UnitId
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.csv_format import COLUMNS
+from neuroscribe.datasets.interchange.csv_format import COLUMNS
 from neuroscribe.datasets.rows import explanations_table, scores_table
 from neuroscribe.errors import InputError
 from neuroscribe.records import UnitId

@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 
 from neuroscribe.datasets import store
 from neuroscribe.datasets.exporters.neuronpedia import export
-from neuroscribe.datasets.imported_study import StudyBuilder
-from neuroscribe.datasets.neuronpedia_format import model_name
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.neuronpedia_format import model_name
 from neuroscribe.errors import InputError
 from neuroscribe.records import Exemplar, Explanation, UnitId
 from neuroscribe.study import Study

@@ -9,9 +9,9 @@ from hypothesis import given, settings, strategies as st
 from safetensors.numpy import save_file
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.delphi_cache import CachedLatent, Windows, read_cache
-from neuroscribe.datasets.delphi_results import Judged, auc, balanced_accuracy
 from neuroscribe.datasets.importers.delphi import load
+from neuroscribe.datasets.interchange.delphi_cache import CachedLatent, Windows, read_cache
+from neuroscribe.datasets.interchange.delphi_results import Judged, auc, balanced_accuracy
 from neuroscribe.errors import InputError
 from neuroscribe.study import Study
 

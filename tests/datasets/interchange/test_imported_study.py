@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from neuroscribe.datasets import store
-from neuroscribe.datasets.imported_rows import RowBuffer, exemplar_row
-from neuroscribe.datasets.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.imported_rows import RowBuffer, exemplar_row
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
 from neuroscribe.datasets.manifest import read_manifest
 from neuroscribe.errors import InputError, RecordError
 from neuroscribe.records import (

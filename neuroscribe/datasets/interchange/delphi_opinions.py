@@ -8,8 +8,8 @@ coverage, as everywhere. Scores whose explanation is not there hang on an empty 
 from collections import Counter
 from collections.abc import Sequence
 
-from neuroscribe.datasets.delphi_folder import DelphiFolder
-from neuroscribe.datasets.delphi_results import (
+from neuroscribe.datasets.interchange.delphi_folder import DelphiFolder
+from neuroscribe.datasets.interchange.delphi_results import (
     NOT_PARSED,
     Judged,
     LatentName,
@@ -18,7 +18,7 @@ from neuroscribe.datasets.delphi_results import (
     read_explanations,
     read_judged,
 )
-from neuroscribe.datasets.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
 from neuroscribe.records import Explanation, Judgement, Score, UnitId
 
 _CHANCE = 0.5

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from markdown_it import MarkdownIt
 
-from neuroscribe.datasets import markdown
-from neuroscribe.datasets.card_statistics import statistics_of
-from neuroscribe.datasets.dataset_card import card
+from neuroscribe.datasets.card import markdown
+from neuroscribe.datasets.card.card_statistics import statistics_of
+from neuroscribe.datasets.card.dataset_card import card
+from neuroscribe.datasets.card.public import public, public_manifest, public_rows
+from neuroscribe.datasets.card.publication import Publication
 from neuroscribe.datasets.manifest import write_manifest
-from neuroscribe.datasets.public import public, public_manifest, public_rows
-from neuroscribe.datasets.publication import Publication
 from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.errors import InputError, StudyError
 from tests.datasets.stated_rows import explained_study, stated
@@ -208,7 +208,7 @@ def test_rows_and_manifests_are_cleaned(tmp_path):
     clean = public_rows(rows)
     assert clean["llm"].to_pylist() == ["openai:m@https://h/v1", "mock"]
     assert clean["rated_by"].to_pylist() == ["s by local:m", None]
-    assert clean["reason"].to_pylist() == [None, "openai:m@https://h/v1: 500 /usr/bin said so?"]
+    assert clean["reason"].to_pylist() == [None, "openai:m@https://h/v1: 500 bin said so?"]
     assert clean.schema.equals(rows.schema)
     manifest = {"a": {"name": "/home/me/x"}, "b": ["text:/y/z"], "c": 3, "d": None}
     assert public_manifest(manifest) == {"a": {"name": "x"}, "b": ["text:z"], "c": 3, "d": None}

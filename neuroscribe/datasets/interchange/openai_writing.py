@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroscribe.datasets.openai_format import (
+from neuroscribe.datasets.interchange.openai_format import (
     ON_ACTIVATIONS,
     ActivationRecord,
     NeuronRecord,

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from neuroscribe.datasets.imported_study import StudyBuilder
-from neuroscribe.datasets.openai_format import (
+from neuroscribe.datasets.interchange.imported_study import StudyBuilder
+from neuroscribe.datasets.interchange.openai_format import (
     METRICS,
     REPORT_SET,
     ActivationRecord,
@@ -21,7 +21,7 @@ from neuroscribe.datasets.openai_format import (
     ScoredExplanation,
     SequenceSimulation,
 )
-from neuroscribe.datasets.openai_splits import QUANTILE, RANDOM, TOP, splits_of
+from neuroscribe.datasets.interchange.openai_splits import QUANTILE, RANDOM, TOP, splits_of
 from neuroscribe.records import (
     Exemplar,
     Explanation,

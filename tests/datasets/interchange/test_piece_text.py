@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from neuroscribe.datasets.piece_text import text_of
+from neuroscribe.datasets.interchange.piece_text import text_of
 
 
 @given(st.lists(st.binary(max_size=4), max_size=8))

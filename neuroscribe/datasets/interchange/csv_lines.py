@@ -15,7 +15,7 @@ from typing import Any, get_args
 import fsspec
 import pyarrow as pa
 
-from neuroscribe.datasets.csv_format import UNIT, read_cell
+from neuroscribe.datasets.interchange.csv_format import UNIT, read_cell
 from neuroscribe.errors import InputError, SubjectError
 from neuroscribe.records import FORMS, NO_LLM, Polarity, Status, UnitId
 

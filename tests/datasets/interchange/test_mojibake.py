@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from neuroscribe.datasets.byte_alphabet import BYTE_OF, CHARACTER_OF, written_with
-from neuroscribe.datasets.mojibake import UNDONE, TokenReader, judge, writing_of
+from neuroscribe.datasets.interchange.mojibake import UNDONE, TokenReader, judge, writing_of
 from neuroscribe.errors import InputError
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)

@@ -17,13 +17,13 @@ from types import TracebackType
 from typing import Any, final
 
 from neuroscribe._version import __version__
-from neuroscribe.datasets.imported_rows import RowBuffer, exemplar_row, unit_row
+from neuroscribe.datasets.interchange.imported_rows import RowBuffer, exemplar_row, unit_row
+from neuroscribe.datasets.interchange.piece_text import text_of
+from neuroscribe.datasets.interchange.transfer import require_absent
 from neuroscribe.datasets.manifest import write_manifest
-from neuroscribe.datasets.piece_text import text_of
 from neuroscribe.datasets.schema import SCHEMAS
 from neuroscribe.datasets.splits import split_of
 from neuroscribe.datasets.store import temporary_path
-from neuroscribe.datasets.transfer import require_absent
 from neuroscribe.errors import RecordError, StoreError
 from neuroscribe.records import (
     Exemplar,

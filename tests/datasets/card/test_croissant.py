@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from neuroscribe.datasets.croissant import NAME, croissant
-from neuroscribe.datasets.publication import Publication
+from neuroscribe.datasets.card.croissant import NAME, croissant
+from neuroscribe.datasets.card.publication import Publication
 from neuroscribe.datasets.schema import SCHEMAS
 from tests.datasets.stated_rows import explained_study
 

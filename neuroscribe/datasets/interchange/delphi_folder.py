@@ -8,9 +8,9 @@ read: a run's settings may hold an access token, which has no business in a stud
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from neuroscribe.datasets.delphi_cache import FILE_NAME
-from neuroscribe.datasets.delphi_results import SCORERS, LatentName, result_files
-from neuroscribe.datasets.json_fields import Fields, read_json
+from neuroscribe.datasets.interchange.delphi_cache import FILE_NAME
+from neuroscribe.datasets.interchange.delphi_results import SCORERS, LatentName, result_files
+from neuroscribe.datasets.interchange.json_fields import Fields, read_json
 from neuroscribe.errors import InputError
 
 _KINDS_OF_NEGATIVES = {"random": "random", "neighbours": "hard", "FAISS": "hard"}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from neuroscribe.datasets.card_statistics import Statistics
-from neuroscribe.datasets.markdown import text
+from neuroscribe.datasets.card.card_statistics import Statistics
+from neuroscribe.datasets.card.markdown import text
 
 
 def limits_of(manifest: Mapping[str, Any], statistics: Statistics) -> Iterator[str]:

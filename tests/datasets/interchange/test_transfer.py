@@ -3,7 +3,7 @@
 import pytest
 
 from neuroscribe import registry
-from neuroscribe.datasets.transfer import Transfer, options_of, require_absent
+from neuroscribe.datasets.interchange.transfer import Transfer, options_of, require_absent
 from neuroscribe.errors import InputError
 
 

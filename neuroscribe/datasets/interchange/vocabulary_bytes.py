@@ -8,7 +8,7 @@ space, which is put back before every word.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from neuroscribe.datasets.mojibake import TokenReader, judge
+from neuroscribe.datasets.interchange.mojibake import TokenReader, judge
 from neuroscribe.errors import InputError
 
 _CONTINUED = "##"

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from neuroscribe.datasets.card_statistics import statistics_of
-from neuroscribe.datasets.dataset_card import citation, title_of
+from neuroscribe.datasets.card.card_statistics import statistics_of
+from neuroscribe.datasets.card.dataset_card import citation, title_of
+from neuroscribe.datasets.card.public import public_manifest
+from neuroscribe.datasets.card.publication import LICENCES, Publication
+from neuroscribe.datasets.card.published_tables import TABLES, pattern
 from neuroscribe.datasets.manifest import read_manifest
-from neuroscribe.datasets.public import public_manifest
-from neuroscribe.datasets.publication import LICENCES, Publication
-from neuroscribe.datasets.published_tables import TABLES, pattern
 from neuroscribe.datasets.schema import SCHEMAS
 
 NAME: Final = "croissant.json"

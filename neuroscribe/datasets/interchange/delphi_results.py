@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from neuroscribe.datasets.json_fields import Fields, read_json
+from neuroscribe.datasets.interchange.json_fields import Fields, read_json
 from neuroscribe.errors import InputError
 
 NOT_PARSED: Final = "Explanation could not be parsed."

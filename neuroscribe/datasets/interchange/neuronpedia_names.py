@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuroscribe._version import __version__
-from neuroscribe.datasets.neuronpedia_format import (
+from neuroscribe.datasets.interchange.neuronpedia_format import (
     DEFAULT_CREATOR_ID,
     Creator,
     Row,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from neuroscribe.datasets.json_fields import Fields, read_json
+from neuroscribe.datasets.interchange.json_fields import Fields, read_json
 from neuroscribe.errors import InputError
 
 

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from huggingface_hub import DatasetCardData
 
-from neuroscribe.datasets.card_limits import is_mock, limits_of
-from neuroscribe.datasets.card_statistics import MeanScore, Statistics, statistics_of
+from neuroscribe.datasets.card.card_limits import is_mock, limits_of
+from neuroscribe.datasets.card.card_statistics import MeanScore, Statistics, statistics_of
+from neuroscribe.datasets.card.markdown import bibtex, code, table, text
+from neuroscribe.datasets.card.public import public, public_manifest
+from neuroscribe.datasets.card.publication import LICENCES, Publication
+from neuroscribe.datasets.card.published_tables import TABLES, pattern
 from neuroscribe.datasets.manifest import read_manifest
-from neuroscribe.datasets.markdown import bibtex, code, table, text
-from neuroscribe.datasets.public import public, public_manifest
-from neuroscribe.datasets.publication import LICENCES, Publication
-from neuroscribe.datasets.published_tables import TABLES, pattern
 from neuroscribe.datasets.schema import IDENTITY, SCHEMAS, describe
 from neuroscribe.heatmap import visible
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuroscribe.datasets.json_fields import Fields, read_json
-from neuroscribe.datasets.mojibake import Writing, judge
+from neuroscribe.datasets.interchange.json_fields import Fields, read_json
+from neuroscribe.datasets.interchange.mojibake import Writing, judge
 from neuroscribe.errors import InputError
 
 _BATCH = re.compile(r"batch-(\d+)\.json")

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from neuroscribe.datasets.public import public, public_rows
+from neuroscribe.datasets.card.public import public, public_rows
 
 
 @pytest.mark.parametrize(

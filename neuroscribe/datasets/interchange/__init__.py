@@ -1,0 +1,1 @@
+"""The formats of others, and what reading and writing them takes."""
