@@ -82,9 +82,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def remedy(error: OSError) -> str:
     """What to do about a file that could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some space or choose another place"
-    return "choose another place"
+    # Writers in other languages pass on a full disk without its number.
+    if error.errno in (errno.EACCES, errno.EPERM, errno.ENOENT, errno.EROFS, errno.ENOTDIR):
+        return "choose another place"
+    return "free some space or choose another place"
 
 
 def temporary_path(path: Path) -> Path:
