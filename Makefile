@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Types and shapes are checked on every call in tests; not in cli/, whose functions typer calls with
 # contexts of its own.
-PARTS := kernels recorder subjects datasets llm explainer selection simulator scoring study viewer
+PARTS := kernels sae recorder subjects datasets llm explainer selection simulator scoring study viewer
 EMPTY :=
 COMMA := ,
 CHECKED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix neuroscribe.,$(PARTS)))
