@@ -16,14 +16,21 @@ from neuroscribe.sae.autoencoder import SparseAutoencoder
 from neuroscribe.sae.contract import LoadOptions, SaeFormat
 from neuroscribe.sae.latents import SparseLatents
 from neuroscribe.sae.location import locate
+from neuroscribe.sae.measures import Measures, measure
+from neuroscribe.sae.train import TrainReport, TrainSettings, train
 
 __all__ = [
     "Architecture",
+    "Measures",
     "Provenance",
     "SparseAutoencoder",
     "SparseLatents",
+    "TrainReport",
+    "TrainSettings",
     "load",
+    "measure",
     "save",
+    "train",
 ]
 
 _LOGGER = logging.getLogger("neuroscribe")
