@@ -128,7 +128,7 @@ def read_settings(path: Path) -> Settings:
         values = json.loads(path.read_bytes())
     except OSError as error:
         raise SaeError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SaeError(f"{path} is damaged: it is not JSON ({error})") from error
     if not isinstance(values, dict):
         raise SaeError(f"{path} holds {type(values).__name__}, not an object of settings")

@@ -5,7 +5,9 @@ from a checkpoint gives the same weights to the bit (on the same machine, as flo
 between machines).
 """
 
+import itertools
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,14 +79,14 @@ class Trainer:
         Raises:
             SaeError: a batch has another width, or the loss is no longer a number.
         """
+        # All are read before the state changes, so that a stream that ends here leaves it whole.
+        parts = list(itertools.islice(batches, self.settings.accumulate))
+        if len(parts) < self.settings.accumulate:
+            return None
+        tokens = sum(map(len, parts))
         sums = torch.zeros(4, dtype=torch.float64)
-        tokens = 0
-        for _ in range(self.settings.accumulate):
-            batch = next(batches, None)
-            if batch is None:
-                return None
-            tokens += len(batch)
-            sums += self._accumulate(batch)
+        for part in parts:
+            sums += self._accumulate(part)
         remove_parallel_gradient(self.autoencoder)
         if self.settings.clip_gradient is not None:
             torch.nn.utils.clip_grad_norm_(
@@ -119,7 +121,7 @@ class Trainer:
         self.silent_tokens += len(batch)
         self.silent_tokens[found.fired > 0] = 0
         loss = float(found.loss.detach())
-        if loss != loss or loss == float("inf"):  # noqa: PLR0124
+        if not math.isfinite(loss):
             raise SaeError(
                 f"the loss is {loss} at step {self.step}: an activation is not finite, or the "
                 "learning rate is too high"

@@ -112,7 +112,7 @@ def test_a_folder_of_something_else_lists_the_formats(tmp_path):
         assert f"{name}: " in message
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\xff"])
+@pytest.mark.parametrize("text", ["{", "[]", "\xff", "[" * 100_000])
 def test_settings_that_are_no_object_of_json(copy_of, text):
     folder = copy_of("saelens_topk")
     (folder / "cfg.json").write_text(text, encoding="latin-1")

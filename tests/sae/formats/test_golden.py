@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from neuroscribe import sae
+from neuroscribe import registry, sae
 from neuroscribe.errors import SaeError
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -120,3 +120,13 @@ def test_a_loaded_autoencoder_says_what_it_is(case, activation, k, subject, site
     assert autoencoder.provenance.subject == subject
     assert autoencoder.provenance.site == site
     assert (autoencoder.d_in, autoencoder.n_latents, autoencoder.d_out) == (4, 12, 4)
+
+
+def test_formats_are_registered_by_the_names_of_their_files():
+    assert registry.names("sae_format") == [
+        "dictionary_learning",
+        "neuroscribe",
+        "openai",
+        "saelens",
+        "sparsify",
+    ]
