@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neuroscribe.errors import SaeError
 from neuroscribe.shapes import Float, Int64
 
 
@@ -29,10 +28,6 @@ class SparseLatents:
     values: Float[Tensor, " entries"]
     n_latents: int
     """Of the autoencoder, fired or not."""
-
-    def __post_init__(self) -> None:
-        if len(self.latents) != len(self.values):
-            raise SaeError(f"{len(self.latents)} latents for {len(self.values)} values")
 
     @property
     def n_tokens(self) -> int:

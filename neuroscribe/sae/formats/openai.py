@@ -67,11 +67,17 @@ def load(path: Path, options: LoadOptions) -> SparseAutoencoder:
 
 
 def _file(path: Path) -> Path | None:
-    """The file that may be one of them."""
-    if path.is_dir():
-        files = [file for file in path.iterdir() if file.suffix == ".pt" and file.name != "ae.pt"]
-        return files[0] if len(files) == 1 else None
-    return None if path.suffix in (".json", ".safetensors") or path.name == "ae.pt" else path
+    """The file that may be one of them.
+
+    A folder with settings is of another format, whatever `.pt` file lies beside them.
+    """
+    if not path.is_dir():
+        of_another = path.suffix in (".json", ".safetensors") or path.name == "ae.pt"
+        return None if of_another else path
+    files = list(path.iterdir())
+    found = [file for file in files if file.suffix == ".pt"]
+    settings = any(file.suffix == ".json" for file in files)
+    return found[0] if len(found) == 1 and not settings else None
 
 
 def _activation(content: dict[str, Any], file: Path) -> tuple[str, int | None]:

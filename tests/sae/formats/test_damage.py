@@ -198,6 +198,19 @@ def test_an_openai_file_that_does_not_fit(copy_of, changes, sentence):
     assert sentence in refusal(file)
 
 
+def test_a_stray_file_of_torch_beside_another_format_is_not_opened(copy_of, tmp_path):
+    path = copy_of("saelens_topk")
+    torch.save({"pre_bias": Malicious(tmp_path / "witness")}, path / "trainer_state.pt")
+    assert sae.load(path).provenance.format == "saelens"
+    assert not (tmp_path / "witness").exists()
+
+
+def test_a_file_of_the_folder_stands_for_the_folder(copy_of):
+    path = copy_of("sparsify_topk")
+    assert sae.load(path / "cfg.json").provenance.format == "sparsify"
+    assert sae.load(path / "sae.safetensors").provenance.format == "sparsify"
+
+
 def test_our_own_format_of_a_newer_version_is_refused(tmp_path, copy_of):
     sae.save(sae.load(copy_of("saelens_topk")), tmp_path / "ours")
     change_settings(tmp_path / "ours", format_version=2)
