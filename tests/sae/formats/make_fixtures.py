@@ -7,8 +7,9 @@ Run by hand, in an environment of its own, when a library's format changes:
 
 Weights are random, 4 wide with 12 latents; each case has the library's own files and
 `expected.safetensors`: inputs, and the latents and outputs that the library's forward pass gives
-after loading those files again. OpenAI's release is no package; those two cases were made with its
-repository's `model.py` on the path as `openai_model`. dictionary-learning wants an nnsight that
+after loading those files again. OpenAI's release is no package; those two cases were made with a
+transcription of its repository's `model.py` (saving, loading and the forward pass), on the path as
+`openai_model`. dictionary-learning wants an nnsight that
 wants transformers 4 and is not needed here: `nnsight.py` with `LanguageModel = None` on the path.
 """
 
