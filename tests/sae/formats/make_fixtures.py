@@ -9,8 +9,9 @@ Weights are random, 4 wide with 12 latents; each case has the library's own file
 `expected.safetensors`: inputs, and the latents and outputs that the library's forward pass gives
 after loading those files again. OpenAI's release is no package; those two cases were made with a
 transcription of its repository's `model.py` (saving, loading and the forward pass), on the path as
-`openai_model`. dictionary-learning wants an nnsight that
-wants transformers 4 and is not needed here: `nnsight.py` with `LanguageModel = None` on the path.
+`openai_model`. dictionary-learning wants an nnsight that wants transformers 4 and is not needed
+here: `nnsight.py` with `LanguageModel = None` on the path. The torchvision that comes along does
+not fit the CPU build of torch; uninstall it.
 """
 
 import json

@@ -2,8 +2,9 @@
 
 `make_fixtures.py` made them, in an environment of its own, with sae-lens 6.54.12, eai-sparsify
 1.3.3 and dictionary-learning 0.1.0 (random weights, 4 wide, 12 latents); the two of OpenAI's format
-with a transcription of its repository's `model.py`, which is no package. `expected.safetensors` holds inputs, latents and outputs that
-the library gave after loading the files again.
+with a transcription of its repository's `model.py`, which is no package.
+`expected.safetensors` holds inputs, latents and outputs that the library gave after loading the
+files again.
 """
 
 from pathlib import Path
