@@ -1,9 +1,10 @@
 """One type for every sparse autoencoder and transcoder, whoever trained it.
 
 `Architecture` says the formula; here are the tensors and the arithmetic. Encoding gives the sparse
-form: the dense pre-activations of a few hundred tokens live for one chunk and are dropped, so
-memory is bounded by `CHUNK_BYTES` beside weights and result. Encoder and decoder both hold one row
-per latent (a latent's directions lie together in memory; decoding gathers rows).
+form. TopK latents come from a kernel that never holds the dense pre-activations; those of the other
+architectures, and of TopK where the decoder's norms count, live for one chunk of tokens and are
+dropped, so memory is bounded by `CHUNK_BYTES` beside weights and result. Encoder and decoder both
+hold one row per latent (a latent's directions lie together in memory; decoding gathers rows).
 Parameters are trainable, and everything here is differentiable with respect to them, but for the
 choice of the latents that fire and for thresholds.
 """
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuroscribe.errors import SaeError
+from neuroscribe.kernels.sparse_decode import sparse_decode
+from neuroscribe.kernels.topk_encode import Choice, best_columns, topk_encode
 from neuroscribe.sae.architecture import Architecture, Provenance
 from neuroscribe.sae.latents import SparseLatents
 from neuroscribe.shapes import Float
@@ -136,6 +139,16 @@ class SparseAutoencoder(nn.Module):
         Raises:
             SaeError: `x` has another width than the autoencoder reads.
         """
+        self._require_width(x)
+        x = x.to(self.dtype)
+        if (
+            self.architecture.activation == "topk"
+            and not self.architecture.rescales_by_decoder_norm
+        ):
+            choices = [Choice(self.architecture.k or 0)]
+            inputs = self._encoder_inputs(x)
+            (chosen,) = topk_encode(inputs, self.encoder, self.encoder_bias, choices)
+            return SparseLatents.from_slots(chosen.values, chosen.latents, n_latents=self.n_latents)
         return SparseLatents.concatenate([self._sparse(chunk) for chunk in self._chunks(x)])
 
     def encode_dense(self, x: Float[Tensor, "tokens d_in"]) -> Float[Tensor, "tokens latents"]:
@@ -164,14 +177,7 @@ class SparseAutoencoder(nn.Module):
         values = latents.values
         if self.architecture.rescales_by_decoder_norm:
             values = values / self.decoder.norm(dim=1)[latents.latents]
-        output = functional.embedding_bag(
-            latents.latents,
-            self.decoder,
-            latents.offsets,
-            mode="sum",
-            per_sample_weights=values,
-            include_last_offset=True,
-        )
+        output = sparse_decode(latents.offsets, latents.latents, values, self.decoder)
         return self._finish(output + self.decoder_bias, inputs)
 
     def forward(self, x: Float[Tensor, "tokens d_in"]) -> Float[Tensor, "tokens d_out"]:
@@ -200,14 +206,17 @@ class SparseAutoencoder(nn.Module):
 
         For gated ones the biases are left out, as gate and magnitude have one each.
         """
-        inputs = self.normalise(x).inputs
-        if self.architecture.subtracts_decoder_bias:
-            inputs = inputs - self.decoder_bias
+        inputs = self._encoder_inputs(x)
         gated = self.architecture.activation == "gated"
         pre = functional.linear(inputs, self.encoder, None if gated else self.encoder_bias)
         if self.architecture.rescales_by_decoder_norm:
             pre = pre * self.decoder.norm(dim=1)
         return pre
+
+    def _encoder_inputs(self, x: Tensor) -> Tensor:
+        """What the encoder's rows are multiplied by."""
+        inputs = self.normalise(x).inputs
+        return inputs - self.decoder_bias if self.architecture.subtracts_decoder_bias else inputs
 
     def _sparse(self, x: Tensor) -> SparseLatents:
         """The latents of one chunk."""
@@ -215,7 +224,8 @@ class SparseAutoencoder(nn.Module):
         k = self.architecture.k
         match self.architecture.activation:
             case "topk":
-                values, latents = pre.topk(k or 0, dim=1, sorted=False)
+                latents = best_columns(pre.detach(), k or 0).latents
+                values = pre.gather(1, latents)
                 return SparseLatents.from_slots(values, latents, n_latents=self.n_latents)
             case "groupmax":
                 values, latents = pre.unflatten(1, (k or 0, -1)).max(dim=2)
@@ -231,9 +241,8 @@ class SparseAutoencoder(nn.Module):
 
     def _chunks(self, x: Tensor) -> Iterator[Tensor]:
         """Tokens whose dense pre-activations fit into `CHUNK_BYTES`."""
-        self._require_width(x)
         tokens = max(1, CHUNK_BYTES // (self.n_latents * self.dtype.itemsize))
-        yield from x.to(self.dtype).split(tokens)
+        yield from x.split(tokens)
 
     def _finish(self, output: Tensor, inputs: Tensor | None) -> Tensor:
         """Undo the normalisation and add the skip connection."""

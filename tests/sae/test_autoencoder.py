@@ -203,7 +203,10 @@ def test_what_it_is_shows_when_it_is_printed(make_autoencoder):
 
 
 def test_memory_is_bounded_by_the_chunk(make_autoencoder, monkeypatch):
-    """Dense pre-activations of more tokens than a chunk are never seen at once."""
+    """Dense pre-activations of more tokens than a chunk are never seen at once.
+
+    Those of TopK never exist, but where the decoder's norms count.
+    """
     seen = []
     original = SparseAutoencoder.pre_activations
 
@@ -213,5 +216,9 @@ def test_memory_is_bounded_by_the_chunk(make_autoencoder, monkeypatch):
 
     monkeypatch.setattr(SparseAutoencoder, "pre_activations", watch)
     monkeypatch.setattr(module, "CHUNK_BYTES", 4 * 20 * 4)
-    make_autoencoder(activation="topk", k=5).encode(X)
-    assert seen == [4, 4, 1]
+    topk = {"activation": "topk", "k": 5}
+    make_autoencoder(**topk).encode(X)
+    assert seen == []
+    make_autoencoder(activation="jumprelu").encode(X)
+    make_autoencoder(rescales_by_decoder_norm=True, **topk).encode(X)
+    assert seen == [4, 4, 1] * 2

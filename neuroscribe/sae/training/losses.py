@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from neuroscribe.kernels.sparse_decode import sparse_decode
+from neuroscribe.kernels.topk_encode import Choice, Chosen, topk_encode
 from neuroscribe.sae.autoencoder import SparseAutoencoder
 from neuroscribe.sae.training.settings import TrainSettings
-from neuroscribe.sae.training.sparse_gradient import Choice, Chosen, chosen_pre_activations
 from neuroscribe.shapes import Bool, Float, Int64
 
 _MULTI_FACTOR, _MULTI_WEIGHT = 4, 1 / 8
@@ -54,8 +55,8 @@ def losses(
         choices.append(Choice(_MULTI_FACTOR * settings.k))
     n_auxiliary = _auxiliary_k(autoencoder, settings, dead)
     if n_auxiliary:
-        choices.append(Choice(n_auxiliary, dead))
-    chosen = chosen_pre_activations(
+        choices.append(Choice(n_auxiliary, dead.nonzero()[:, 0]))
+    chosen = topk_encode(
         x - autoencoder.decoder_bias,
         autoencoder.encoder,
         autoencoder.encoder_bias,
@@ -88,6 +89,8 @@ def _auxiliary_k(autoencoder: SparseAutoencoder, settings: TrainSettings, dead: 
 
 def _decode(autoencoder: SparseAutoencoder, chosen: Chosen) -> Tensor:
     """The sum of the chosen latents' directions, without the bias."""
-    return functional.embedding_bag(
-        chosen.latents, autoencoder.decoder, mode="sum", per_sample_weights=chosen.values.relu()
+    n_tokens, k = chosen.latents.shape
+    offsets = torch.arange(0, n_tokens * k + 1, k, device=chosen.latents.device)
+    return sparse_decode(
+        offsets, chosen.latents.flatten(), chosen.values.flatten(), autoencoder.decoder
     )

@@ -7,8 +7,8 @@ encoder, so that is looked at on its own.
 import pytest
 import torch
 
+from neuroscribe.kernels.topk_encode import naive
 from neuroscribe.sae import TrainSettings
-from neuroscribe.sae.training import sparse_gradient
 from neuroscribe.sae.training.decoder_norm import bring_to_unit_norm, remove_parallel_gradient
 from neuroscribe.sae.training.losses import losses
 
@@ -117,10 +117,11 @@ def test_firings_are_counted_by_token(autoencoder):
     assert torch.equal(found.fired, (autoencoder.encode_dense(X) > 0).sum(0))
 
 
-def test_the_size_of_chunks_shows_nowhere(autoencoder, monkeypatch):
+def test_the_size_of_blocks_shows_nowhere(autoencoder, monkeypatch):
     asked = {"settings": settings(auxiliary_k=3), "variance": 2.0, "dead": DEAD}
     whole = gradients(autoencoder, losses(autoencoder, X, **asked).loss)
-    monkeypatch.setattr(sparse_gradient, "CHUNK_BYTES", 7 * 20 * 4)
+    monkeypatch.setattr(naive, "BLOCK_TOKENS", 7)
+    monkeypatch.setattr(naive, "BLOCK_LATENTS", 9)
     for name, gradient in gradients(autoencoder, losses(autoencoder, X, **asked).loss).items():
         torch.testing.assert_close(whole[name], gradient, msg=name)
 
@@ -133,19 +134,6 @@ def test_half_precision_changes_the_product_alone(autoencoder):
     assert rough.loss.dtype == torch.float32
     assert rough.loss.item() == pytest.approx(exact.loss.item(), rel=0.05)
     assert gradients(autoencoder, rough.loss)["encoder"].dtype == torch.float32
-
-
-def test_the_transposed_product_is_the_dense_one_and_the_same_each_time():
-    latents = torch.tensor([[3, 1, 3], [0, 3, 1], [2, 2, 2]])
-    values = torch.randn(3, 3)
-    dense = torch.randn(3, 5)
-    sparse = torch.zeros(3, 6).index_put(
-        (torch.arange(3)[:, None].expand(3, 3), latents), values, accumulate=True
-    )
-    found = sparse_gradient.transpose_product(latents, values, dense, n_latents=6)
-    torch.testing.assert_close(found, sparse.T @ dense)
-    again = sparse_gradient.transpose_product(latents, values, dense, n_latents=6)
-    assert torch.equal(found, again)
 
 
 def test_the_gradient_along_a_decoder_row_is_removed(autoencoder):
