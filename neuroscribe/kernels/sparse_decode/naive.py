@@ -13,6 +13,9 @@ tokens 13 ms on one core, where the dense product takes 2,549. Zeros count as en
 infinite row with the value 0 gives NaN, as the dense product does. Duplicates of a latent add up.
 """
 
+import functools
+import math
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -62,14 +65,35 @@ def row_products(
 ) -> Float[Tensor, " entries"]:
     """For each entry the product of its token's `gradient` with its latent's row of `decoder`.
 
-    It is the gradient of `sparse_decode` with respect to `values`, and taken as that: the loop that
-    torch has for it needs no copies of rows, which by indexing take 4 to 20 times as long.
+    It is the gradient of `sparse_decode` with respect to `values`. By copies of rows it takes 6 to
+    30 times as long as by torch's product at the entries of a sparse matrix. That one takes no half
+    precision, for which the gradient is taken as one, in twice the time. Latents are not checked.
     """
+    shape = (len(gradient), len(decoder))
+    # More entries than there are places, which only repeated latents give, torch does not take.
+    if decoder.dtype in (torch.float32, torch.float64) and len(latents) <= math.prod(shape):
+        _let_torch_warn()
+        zeros = decoder.new_zeros(len(latents))
+        entries = torch.sparse_csr_tensor(offsets, latents, zeros, shape, check_invariants=False)
+        found: Tensor = torch.sparse.sampled_addmm(entries, gradient, decoder.T).values()
+        return found
     with torch.enable_grad():
         values = decoder.new_zeros(len(latents), requires_grad=True)
         output = sparse_decode(offsets, latents, values, decoder.detach())
         (products,) = torch.autograd.grad(output, values, gradient)
     return products
+
+
+@functools.cache
+def _let_torch_warn() -> None:
+    """Hear once, and not pass on, that sparse matrices may still change in torch."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support", category=UserWarning)
+        nothing = torch.zeros(0)
+        torch.sparse_csr_tensor(
+            torch.zeros(1, dtype=torch.int64), nothing.long(), nothing, (0, 1),
+            check_invariants=False,
+        )  # fmt: skip
 
 
 def transpose(

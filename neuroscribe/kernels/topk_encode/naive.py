@@ -109,10 +109,11 @@ def best_columns(matrix: Float[Tensor, "rows columns"], k: int) -> Chosen:
     values, columns = values[:, :k], columns[:, :k]
     if bool(tied.any()):
         columns[tied] = _lowest_of_equal(matrix[tied], values[tied], columns[tied])
-    if bool(_same(values[:, 1:], values[:, :-1]).any()):
-        columns, order = columns.sort(dim=1)
-        values, order = values.gather(1, order).sort(dim=1, descending=True, stable=True)
-        columns = columns.gather(1, order)
+    mixed = _same(values[:, 1:], values[:, :-1]).any(dim=1)
+    if bool(mixed.any()):
+        ascending, order = columns[mixed].sort(dim=1)
+        fallen = values[mixed].gather(1, order).sort(dim=1, descending=True, stable=True)
+        values[mixed], columns[mixed] = fallen.values, ascending.gather(1, fallen.indices)
     return Chosen(columns, values)
 
 

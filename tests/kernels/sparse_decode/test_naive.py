@@ -79,6 +79,18 @@ def test_the_decoders_gradient_is_the_same_to_the_bit_each_time():
     assert torch.equal(once, again)
 
 
+@some
+@given(matrices(), st.sampled_from([torch.float64, torch.bfloat16]))
+def test_products_with_rows_are_those_of_other_types_too(case, dtype):
+    offsets, latents, _, decoder, gradient = case
+    tokens = torch.arange(len(gradient)).repeat_interleave(offsets.diff())
+    decoder, gradient = decoder.to(dtype), gradient.to(dtype)
+    found = naive.row_products(offsets, latents, gradient, decoder)
+    assert found.dtype == dtype
+    truth = (decoder.double()[latents] * gradient.double()[tokens]).sum(1)
+    torch.testing.assert_close(found, truth.to(dtype))
+
+
 @pytest.mark.parametrize(
     ("value", "row", "expected"),
     [
