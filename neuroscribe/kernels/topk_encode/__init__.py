@@ -54,8 +54,11 @@ def topk_encode(
     found = choose(
         x.detach().to(dtype), encoder.detach().to(dtype), bias.detach().to(dtype), choices
     )
-    latents = torch.cat([each.latents for each in found], dim=1)
-    values = torch.cat([each.values for each in found], dim=1).to(x.dtype)
+    found = [Chosen(latents, values.to(x.dtype)) for latents, values in found]
+    leaves = (x, encoder, bias)
+    if not (torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)):
+        return found
+    latents, values = (torch.cat(column, dim=1) for column in zip(*found, strict=True))
     values = _Differentiable.apply(x, encoder, bias, latents, values)  # type: ignore[no-untyped-call]
     sizes = [choice.k for choice in choices]
     return list(map(Chosen, latents.split(sizes, dim=1), values.split(sizes, dim=1)))

@@ -24,9 +24,12 @@ BLOCK_TOKENS = 512
 """Tokens of a block: fewer make the product slower (64: by a third)."""
 
 BLOCK_LATENTS = 2**14
-"""Latents of a block: with 512 tokens 32 MB of float32, about what a cache holds."""
+"""Latents of a block of so many tokens, 32 MB of float32, about what a cache holds; with fewer
+tokens it has more latents."""
 
 _LARGEST_GROUP, _SMALLEST_GROUP = 8, 4
+_SMALL_MATRIX = 2**14
+"""Below so many values two stages are not faster than one; all four by timing on one core."""
 
 
 class Choice(NamedTuple):
@@ -64,18 +67,20 @@ def topk_encode(
     """
     found: list[list[Chosen]] = [[] for _ in choices]
     n_latents = len(encoder)
-    room = x.new_empty(min(BLOCK_TOKENS, len(x)) * min(BLOCK_LATENTS, n_latents))
+    most = BLOCK_TOKENS * BLOCK_LATENTS
+    room = x.new_empty(min(most, len(x) * n_latents))
     for tokens in x.split(BLOCK_TOKENS):
         parts: list[list[Chosen]] = [[] for _ in choices]
-        for start in range(0, n_latents, BLOCK_LATENTS):
-            end = min(start + BLOCK_LATENTS, n_latents)
+        step = most // max(1, len(tokens))
+        for start in range(0, n_latents, step):
+            end = min(start + step, n_latents)
             pre = room[: len(tokens) * (end - start)].view(len(tokens), end - start)
             torch.addmm(bias[start:end], tokens, encoder[start:end].T, out=pre)
             for choice, best in zip(choices, parts, strict=True):
                 best.append(_best_of_block(pre, choice, start))
         for choice, best, rows in zip(choices, parts, found, strict=True):
             rows.append(_best_of_all(best, choice.k))
-    return [Chosen(*(torch.cat(column) for column in zip(*rows, strict=True))) for rows in found]
+    return [_joined(rows, 0) for rows in found]
 
 
 def _best_of_block(pre: Tensor, choice: Choice, start: int) -> Chosen:
@@ -92,11 +97,18 @@ def _best_of_block(pre: Tensor, choice: Choice, start: int) -> Chosen:
 
 def _best_of_all(parts: list[Chosen], k: int) -> Chosen:
     """The best of the blocks' best; blocks ascend, so among equal ones the first is the lowest."""
-    latents, values = (torch.cat(column, dim=1) for column in zip(*parts, strict=True))
+    latents, values = _joined(parts, 1)
     if len(parts) > 1:
         best = best_columns(values, k)
         latents, values = latents.gather(1, best.latents), best.values
     return Chosen(latents, values.relu())
+
+
+def _joined(parts: list[Chosen], dim: int) -> Chosen:
+    """The parts beside or below each other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Chosen(*(torch.cat(column, dim=dim) for column in zip(*parts, strict=True)))
 
 
 def best_columns(matrix: Float[Tensor, "rows columns"], k: int) -> Chosen:
@@ -104,13 +116,15 @@ def best_columns(matrix: Float[Tensor, "rows columns"], k: int) -> Chosen:
     if k >= matrix.shape[1]:
         values, columns = matrix.sort(dim=1, descending=True, stable=True)
         return Chosen(columns, values)
+    # One more than asked for, which shows whether the last has an equal that was left out.
     values, columns = _largest(matrix, k + 1)
-    tied = _same(values[:, k - 1], values[:, k])
+    all_fall = bool((values[:, :-1] > values[:, 1:]).all())
+    same = None if all_fall else _same(values[:, 1:], values[:, :-1])
     values, columns = values[:, :k], columns[:, :k]
-    if bool(tied.any()):
+    if same is not None:
+        tied = same[:, -1]
         columns[tied] = _lowest_of_equal(matrix[tied], values[tied], columns[tied])
-    mixed = _same(values[:, 1:], values[:, :-1]).any(dim=1)
-    if bool(mixed.any()):
+        mixed = same.any(dim=1)
         ascending, order = columns[mixed].sort(dim=1)
         fallen = values[mixed].gather(1, order).sort(dim=1, descending=True, stable=True)
         values[mixed], columns[mixed] = fallen.values, ascending.gather(1, fallen.indices)
@@ -121,7 +135,7 @@ def _largest(matrix: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """The `n` largest values of each row, falling, and columns where such values stand."""
     rows, width = matrix.shape
     size = _group_size(width, n)
-    if size < _SMALLEST_GROUP:
+    if size < _SMALLEST_GROUP or matrix.numel() < _SMALL_MATRIX:
         values, columns = matrix.topk(n, dim=1)
         return values, columns
     # A group's columns lie `n_groups` apart, so that maxima are taken of whole stretches.
