@@ -51,11 +51,14 @@ def topk_encode(
         if not 1 <= k <= there:
             raise ValueError(f"{k} latents a token cannot be chosen among {there}")
     dtype = product_dtype or x.dtype
-    found = choose(
-        x.detach().to(dtype), encoder.detach().to(dtype), bias.detach().to(dtype), choices
-    )
-    found = [Chosen(latents, values.to(x.dtype)) for latents, values in found]
     leaves = (x, encoder, bias)
+    if any(leaf.dtype != dtype for leaf in leaves):
+        found = choose(
+            x.detach().to(dtype), encoder.detach().to(dtype), bias.detach().to(dtype), choices
+        )
+        found = [Chosen(latents, values.to(x.dtype)) for latents, values in found]
+    else:
+        found = choose(x, encoder, bias, choices)
     if not (torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)):
         return found
     latents, values = (torch.cat(column, dim=1) for column in zip(*found, strict=True))
@@ -69,10 +72,13 @@ def choose(x: Tensor, encoder: Tensor, bias: Tensor, choices: Sequence[Choice]) 
 
     Choices among the same latents are made once, with the largest `k`.
     """
+    twin = triton_twin(__name__, x.device, x.dtype) or naive
+    if len(choices) == 1:
+        chosen: list[Chosen] = twin.topk_encode(x, encoder, bias, choices)
+        return chosen
     widest: dict[int, Choice] = {}
     for choice in choices:
         widest[id(choice.members)] = max(widest.get(id(choice.members), choice), choice, key=_k)
-    twin = triton_twin(__name__, x.device, x.dtype) or naive
     found = dict(
         zip(widest, twin.topk_encode(x, encoder, bias, list(widest.values())), strict=True)
     )

@@ -28,7 +28,7 @@ BLOCK_LATENTS = 2**14
 tokens it has more latents."""
 
 _LARGEST_GROUP, _SMALLEST_GROUP = 8, 4
-_SMALL_MATRIX = 2**14
+_SMALL_MATRIX = 2**18
 """Below so many values two stages are not faster than one; all four by timing on one core."""
 
 
@@ -87,7 +87,7 @@ def _best_of_block(pre: Tensor, choice: Choice, start: int) -> Chosen:
     """The best of the latents from `start` on, as many as there are of `k`."""
     if choice.members is None:
         best = best_columns(pre, choice.k)
-        return Chosen(best.latents + start, best.values)
+        return best if start == 0 else Chosen(best.latents + start, best.values)
     edges = torch.tensor([start, start + pre.shape[1]], device=pre.device)
     first, last = torch.searchsorted(choice.members, edges).tolist()
     members = choice.members[first:last]

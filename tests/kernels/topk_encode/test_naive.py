@@ -32,10 +32,12 @@ def matrices(draw):
 
 
 @some
-@given(matrices(), st.integers(1, 20), st.booleans())
-def test_the_k_best_columns_are_those_of_a_stable_sort(matrix, k, half):
+@given(matrices(), st.integers(1, 20), st.booleans(), st.booleans())
+def test_the_k_best_columns_are_those_of_a_stable_sort(matrix, k, half, two_stages):
     matrix = matrix.bfloat16() if half else matrix
-    found = naive.best_columns(matrix, k)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(naive, "_SMALL_MATRIX", 0 if two_stages else 2**18)
+        found = naive.best_columns(matrix, k)
     values, columns = in_order(matrix, k)
     assert torch.equal(found.latents, columns)
     torch.testing.assert_close(found.values, values, atol=0, rtol=0, equal_nan=True)
