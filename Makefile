@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/llm.py
 	$(BIN)/python benchmarks/local_simulation.py
 	$(BIN)/python benchmarks/teaching.py
+	$(BIN)/python benchmarks/sae_kernels.py
 	$(BIN)/python benchmarks/dataset.py
 	$(BIN)/python benchmarks/site.py
 
