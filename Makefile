@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Types and shapes are checked on every call in tests; not in cli/, whose functions typer calls with
 # contexts of its own.
-PARTS := kernels recorder subjects datasets llm explainer selection simulator scoring study viewer
+PARTS := kernels sae recorder subjects datasets llm explainer selection simulator scoring study viewer
 EMPTY :=
 COMMA := ,
 CHECKED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix neuroscribe.,$(PARTS)))
@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/llm.py
 	$(BIN)/python benchmarks/local_simulation.py
 	$(BIN)/python benchmarks/teaching.py
+	$(BIN)/python benchmarks/sae_kernels.py
 	$(BIN)/python benchmarks/dataset.py
 	$(BIN)/python benchmarks/site.py
 

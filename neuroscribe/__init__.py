@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neuroscribe._version import __version__
 
 if TYPE_CHECKING:
+    from neuroscribe import sae
     from neuroscribe.datasets.store import load
     from neuroscribe.llm.settings import ClientSettings
     from neuroscribe.llm.spec import open_client
@@ -53,12 +54,15 @@ __all__ = [
     "load_subject",
     "open_client",
     "record",
+    "sae",
     "score",
     "simulate",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "sae":
+        return importlib.import_module("neuroscribe.sae")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

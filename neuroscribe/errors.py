@@ -8,6 +8,7 @@ NeuroscribeError
 │   ├── StudyError        not a study, one from a newer format, or one made with other settings
 │   ├── RecordError       a record whose parts contradict each other
 │   ├── RegistryError     an unknown name for an explainer, simulator, scorer, corpus or client
+│   ├── SaeError          no sparse autoencoder, a damaged one, or one that cannot do what is asked
 │   └── StoreError        a table could not be written or read
 ├── LLMError              the endpoint cannot do what was asked of it
 │   └── CapabilityError   it lacks log-probabilities, a JSON schema, or the like
@@ -49,6 +50,10 @@ class RecordError(InputError):
 
 class RegistryError(InputError):
     """No plug-in has this name; the message lists those there are."""
+
+
+class SaeError(InputError):
+    """The sparse autoencoder is missing, damaged, unknown in kind, or does not fit its use."""
 
 
 class StoreError(InputError):

@@ -25,6 +25,7 @@ Kind = Literal[
     "engine",
     "exporter",
     "importer",
+    "sae_format",
 ]
 
 PACKAGES: dict[Kind, str] = {
@@ -39,6 +40,7 @@ PACKAGES: dict[Kind, str] = {
     "engine": "neuroscribe.study.engines",
     "exporter": "neuroscribe.datasets.exporters",
     "importer": "neuroscribe.datasets.importers",
+    "sae_format": "neuroscribe.sae.formats",
 }
 
 

@@ -39,4 +39,4 @@ def _obstacle(dtype: torch.dtype) -> str | None:
 
 @functools.cache
 def _say_once(reason: str) -> None:
-    _LOGGER.warning("recording with PyTorch in place of the Triton kernels: %s", reason)
+    _LOGGER.warning("computing with PyTorch in place of the Triton kernels: %s", reason)

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-KERNELS = ("peaks", "summary", "insert", "copy")
+KERNELS = ("peaks", "summary", "insert", "copy", "decode", "products", "encode")
+ENCODE_K = (32, 64, 512)
 WIDE = "ld.global.v4.b32"
 
 
@@ -46,11 +47,16 @@ def compiled(tmp_path_factory):
         ("copy fp32", 2 + 4),
         ("copy bf16", 2 + 2),
         ("insert fp32", 2 + 1),
+        # Eight rows of 512 components, over 128 threads; and the token's gradient.
+        ("decode fp32", 8),
+        ("decode bf16", 4),
+        ("products fp32", 8 + 1),
     ],
 )
 def test_activations_and_values_are_loaded_sixteen_bytes_at_a_time(compiled, kernel, loads):
     assert compiled[kernel]["wide"] == loads
-    assert compiled[kernel]["two_bytes"] == 0
+    # The values by which rows are weighted are read one by one.
+    assert compiled[kernel]["two_bytes"] == (4 if kernel == "decode bf16" else 0)
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
@@ -59,6 +65,11 @@ def test_rounding_to_the_quantum_is_left_as_it_is_written(compiled, dtype):
     values_per_thread = {"fp32": 4, "bf16": 8}[dtype]
     assert found["float64_subtractions"] == 4 * values_per_thread
     assert found["float64_fused"] == 0
+
+
+def test_bfloat16_is_multiplied_by_tensor_cores_and_float32_is_not_shortened(compiled):
+    assert compiled["encode bf16"]["tensor_cores"] > 0
+    assert compiled["encode fp32"]["tensor_cores"] == 0
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -72,20 +83,23 @@ def test_nothing_is_spilled(compiled, kernel):
 
 
 def _compile_all() -> dict[str, dict]:
-    return {
-        f"{kernel} {dtype}": _compile(kernel, dtype)
+    found = {
+        f"{kernel} {dtype}": _compile(*_specialisation(kernel, dtype))
         for kernel in KERNELS
         for dtype in ("fp32", "bf16")
         if (kernel, dtype) != ("insert", "bf16")
     }
+    for k in ENCODE_K[1:]:
+        for dtype in ("fp32", "bf16"):
+            found[f"encode {dtype} {k}"] = _compile(*_encode(dtype, k))
+    return found
 
 
-def _compile(kernel: str, dtype: str) -> dict:
+def _compile(function, pointers: dict, constants: dict, warps: int) -> dict:
     from triton import compile as triton_compile
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    function, pointers, constants, warps = _specialisation(kernel, dtype)
     signature = {
         name: "constexpr" if name in constants else pointers.get(name, "i32")
         for name in function.arg_names
@@ -98,12 +112,13 @@ def _compile(kernel: str, dtype: str) -> dict:
     done = triton_compile(
         ASTSource(fn=function, signature=signature, constexprs=constants, attrs=divisible),
         target=GPUTarget("cuda", 90, 32),
-        options={"num_warps": warps, "enable_fp_fusion": False},
+        options={"num_warps": warps, "enable_fp_fusion": "encoder" in function.arg_names},
     )
     text = done.asm["ptx"]
     return {
         "wide": text.count(WIDE),
         "two_bytes": text.count("ld.global.b16"),
+        "tensor_cores": text.count("wgmma.mma_async") + text.count("mma.sync"),
         "local_memory": text.count("ld.local") + text.count("st.local"),
         "float64_subtractions": text.count("sub.rn.f64") + text.count("sub.f64"),
         "float64_fused": text.count("fma.rn.f64"),
@@ -113,6 +128,10 @@ def _compile(kernel: str, dtype: str) -> dict:
 
 def _specialisation(kernel: str, dtype: str) -> tuple:
     """The kernel, its pointers' types, its constants and its number of warps, as it is launched."""
+    if kernel == "encode":
+        return _encode(dtype, ENCODE_K[0])
+    if kernel in ("decode", "products"):
+        return _rows(kernel, dtype)
     summary = importlib.import_module("neuroscribe.kernels.sequence_summary.triton")
     top = importlib.import_module("neuroscribe.kernels.top_activation.triton")
     torch = importlib.import_module("torch")
@@ -142,6 +161,30 @@ def _specialisation(kernel: str, dtype: str) -> tuple:
     }  # fmt: skip
     constants = {**block, "sign": 1, "none": top._NO_ROW, "tokens": top._TOKENS}
     return top._copy_kernel, pointers, constants, places.warps
+
+
+def _encode(dtype: str, k: int) -> tuple:
+    """Of the encoder's kernel, at a width of 768 and all latents."""
+    encode = importlib.import_module("neuroscribe.kernels.topk_encode.triton")
+    torch = importlib.import_module("torch")
+    pointers = dict.fromkeys(("x", "encoder", "bias"), f"*{dtype}")
+    pointers |= {"members": "*i64", "keys": "*i64"}
+    block = encode._BLOCKS[k]
+    constants = {
+        "width": 768, "some": False, "block_tokens": block.tokens, "block_latents": block.latents,
+        "block_width": encode._WIDTHS[getattr(torch, DTYPES[dtype])], "block_k": k,
+    }  # fmt: skip
+    return encode._encode_kernel, pointers, constants, encode._WARPS
+
+
+def _rows(kernel: str, dtype: str) -> tuple:
+    """Of the kernels that read the decoder's rows, at a width of 512 or more."""
+    decode = importlib.import_module("neuroscribe.kernels.sparse_decode.triton")
+    pointers = {"offsets": "*i64", "latents": "*i64"}
+    names = ("values", "decoder", "output", "gradient", "products")
+    pointers |= dict.fromkeys(names, f"*{dtype}")
+    function = getattr(decode, f"_{kernel}_kernel")
+    return function, pointers, {"entries": decode._ENTRIES, "tile": decode._TILE}, decode._WARPS
 
 
 def _resources(cubin: bytes) -> dict[str, int] | None:

@@ -10,7 +10,7 @@ from neuroscribe.kernels import choice
 PACKAGE = "neuroscribe.kernels.sequence_summary"
 
 
-SAID = "recording with PyTorch in place of the Triton kernels"
+SAID = "computing with PyTorch in place of the Triton kernels"
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
