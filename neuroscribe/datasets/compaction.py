@@ -10,7 +10,6 @@ Runs that add parts meanwhile do no harm and take none: parts that are not named
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -155,7 +154,7 @@ def _compact_table(table: str, folders: Sequence[Path], scratch: Path, target_by
 
 def _commit(folder: Path, new: Sequence[str], replaced: Sequence[str]) -> None:
     text = json.dumps({"parts": sorted(new), "replaced": sorted(replaced)}, indent=2) + "\n"
-    _flush(folder)
+    store.sync_folder(folder)
     store.write_atomically(folder / MARKER, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -171,9 +170,9 @@ def _finish(folder: Path) -> None:
     for name in new:
         if (folder / staged(name)).exists():
             (folder / staged(name)).replace(folder / name)
-    _flush(folder)
+    store.sync_folder(folder)
     (folder / MARKER).unlink()
-    _flush(folder)
+    store.sync_folder(folder)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -258,11 +257,3 @@ def _read(table: str, path: Path, columns: Sequence[str] | None = None) -> pa.Ta
         return source.to_table(columns=columns)
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"{path} cannot be read: {error}") from error
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

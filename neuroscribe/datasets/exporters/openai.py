@@ -9,10 +9,8 @@ simulated by several simulators stands there once for each.
 """
 
 import math
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +45,7 @@ from neuroscribe.datasets.interchange.unit_stream import (
     stream_units,
 )
 from neuroscribe.datasets.manifest import read_manifest
+from neuroscribe.datasets.placed_folder import placed_whole
 from neuroscribe.errors import InputError, StoreError
 from neuroscribe.records import Split, UnitId
 
@@ -88,7 +87,7 @@ def export(
     written: Counter[str] = Counter()
     chosen = None if units is None else set(units)
     total = len(chosen) if chosen else _count(study, layers.values())
-    with _placed_whole(out) as folder, progress.bar("exporting", total=total, unit="units") as bar:
+    with placed_whole(out) as folder, progress.bar("exporting", total=total, unit="units") as bar:
         for layer, site in layers.items():
             for rows in stream_units(study, site, units=chosen):
                 bar.advance()
@@ -259,18 +258,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; free some space") from error
-
-
-@contextmanager
-def _placed_whole(out: Path) -> Iterator[Path]:
-    """A folder that takes its place once everything is in it, or is removed."""
-    work = store.temporary_path(out)
-    try:
-        yield work
-        out.parent.mkdir(parents=True, exist_ok=True)
-        work.replace(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 PLUGIN = export
